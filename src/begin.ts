@@ -1,5 +1,6 @@
 /** Builds the real world and runs one command line in it. */
 // Before all else: a stop during start-up is remembered from here on.
+import { plainly } from './system/advice.ts';
 import { onStopSignal } from './system/process/signals.ts';
 import { readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
@@ -36,7 +37,7 @@ export function begin(argv: readonly string[]): void {
     outlets.leave(code, onStopSignal);
   };
   const fail = (failure: Failure) => {
-    for (const line of failureLines(failure)) outlets.err(line);
+    for (const line of failureLines(failure)) outlets.err(plainly(line));
     leave(failure.exit);
   };
   // Node ends with 0 when nothing is left that could happen, whatever is still awaited.

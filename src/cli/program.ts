@@ -1,11 +1,13 @@
 /** The command line: verbs and their options. What a verb needs is loaded when it is called. */
 import { resolve } from 'node:path';
 import { Command, CommanderError } from 'commander';
+import { textFor } from '../system/advice.ts';
 import { Exit, failureOf } from '../system/failure.ts';
 import { bootReportVerb } from './inspect/boot-report-command.ts';
 import { completionVerb, manVerb } from './shell/completion-command.ts';
 import { configureVerb } from './setup/configure-command.ts';
 import type { CliContext, DirectoryOption, Perform } from '../command/context.ts';
+import type { Look } from '../command/terminal.ts';
 import { exampleHelp } from './shell/examples.ts';
 import { explainVerb } from './explain/explain-command.ts';
 import { consoleVerb, logsVerb } from './inspect/follow-commands.ts';
@@ -19,8 +21,8 @@ import { prepareVerb } from './setup/prepare-command.ts';
 import { listVerb } from './inspect/list-command.ts';
 import { doctorVerb } from '../doctor/doctor-command.ts';
 import { imageVerbs } from './image/image-command.ts';
-import { failureLines, withDirectory } from '../command/say.ts';
-import { unlessThere } from '../host/for-everybody.ts';
+import { failureLines } from '../command/say.ts';
+import { setUpAdvice } from '../host/for-everybody.ts';
 import { resumeVerb, suspendVerb } from './guest/suspend-commands.ts';
 import { restartVerb } from './daemon/restart-command.ts';
 import { startVerb, stopVerb, waitVerb } from './daemon/run-commands.ts';
@@ -33,13 +35,25 @@ import { upgradeVerb } from './image/upgrade-command.ts';
 import { verdictsVerb } from './inspect/verdicts-command.ts';
 
 /** Everything main knows; the exit code is kept here. */
-type World = Omit<CliContext, 'exit' | 'version'>;
+interface World extends Omit<CliContext, 'exit' | 'version' | 'directory' | 'out' | 'err'> {
+  out(line: string, look?: Look): void;
+  err(line: string): void;
+}
 
 /** Runs one command line (without node and script); the exit code. Tells failures itself. */
 export async function run(argv: readonly string[], world: World, version: string): Promise<number> {
   let code: number = Exit.ok;
-  const { told, heed } = withPlace(world);
-  const context: CliContext = { ...told, version, exit: (next) => (code = next) };
+  let directory: string | undefined;
+  const context: CliContext = {
+    ...world,
+    version,
+    out: (line, look) => world.out(textFor(line, directory), look),
+    err: (line) => world.err(textFor(line, directory)),
+    get directory() {
+      return directory;
+    },
+    exit: (next) => (code = next),
+  };
   const program = emptyProgram(world, version);
   const perform: Perform = (words) => run(words, world, version);
   for (const [heading, verbs] of Object.entries(groups)) {
@@ -48,12 +62,14 @@ export async function run(argv: readonly string[], world: World, version: string
   }
   program.commandsGroup('Use:').helpCommand(...helpOfCommand);
   addHelp(program);
-  const verbs = verbsWithDirectory(program);
-  program.hook('preAction', (_, verb) => heed(verb, verbs));
+  program.hook('preAction', (_, verb) => {
+    const named = verb.opts<DirectoryOption>();
+    directory = named.directory === undefined ? undefined : resolve(named.directory);
+  });
   try {
     await program.parseAsync([...argv], { from: 'user' });
   } catch (thrown) {
-    return exitOf(thrown, told);
+    return exitOf(thrown, context);
   }
   return code;
 }
@@ -87,34 +103,6 @@ function addHelp(program: Command): void {
     for (const below of command.commands)
       below.addHelpText('after', exampleHelp(program.name(), `${command.name()} ${below.name()}`));
   }
-}
-
-/** The world as a verb sees it once `heed` has been told of it: with -d each command in what it says leads to the same place. */
-function withPlace(world: World): {
-  readonly told: World;
-  /** `verbs`: those that take -d. */
-  readonly heed: (verb: Command, verbs: readonly string[]) => void;
-} {
-  let mend = (line: string): string => line;
-  let isVerbatim = false;
-  return {
-    told: {
-      ...world,
-      // A line of JSON is for programs.
-      out: (line, look) => world.out(isVerbatim || line.startsWith('{') ? line : mend(line), look),
-      err: (line, how) => world.err(how === 'as-is' ? line : mend(line)),
-    },
-    heed(verb, verbs) {
-      const { directory, dryRun, root } = verb.opts<
-        DirectoryOption & { dryRun?: boolean; root?: boolean }
-      >();
-      // With --no-root the output is a script: a line of it that is changed would write another file.
-      isVerbatim = verbatim.has(verb.name()) || dryRun === true || root === false;
-      if (directory === undefined) return;
-      const where = { directory: resolve(directory), verbs };
-      mend = (line) => withDirectory(line, where);
-    },
-  };
 }
 
 const helpOfCommand = ['help [command]', 'show the help of a command'] as const;
@@ -162,32 +150,17 @@ const groups: Readonly<Record<string, readonly AddVerb[]>> = {
   ],
 };
 
-/** They show what others wrote. */
-const verbatim: ReadonlySet<string> = new Set([
-  'console',
-  'logs',
-  'daemon',
-  'machines',
-  'ssh-config',
-]);
+type Teller = Pick<CliContext, 'signal' | 'err' | 'env'>;
 
-/** `start`, `image build`: those that take -d. */
-const verbsWithDirectory = (command: Command, words: readonly string[] = []): string[] =>
-  command.commands.flatMap((verb) => {
-    const name = [...words, verb.name()];
-    const takesIt = verb.options.some(({ long }) => long === '--directory');
-    return [...(takesIt ? [name.join(' ')] : []), ...verbsWithDirectory(verb, name)];
-  });
-
-function exitOf(thrown: unknown, world: World): number {
+function exitOf(thrown: unknown, { signal, err, env }: Teller): number {
   if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? Exit.ok : Exit.usage;
-  if (world.signal.aborted) {
-    world.err('Interrupted.');
+  if (signal.aborted) {
+    err('Interrupted.');
     return interruptedExit;
   }
   const failure = failureOf(thrown);
-  const hint = unlessThere(failure.hint, world.env);
-  for (const line of failureLines({ ...failure, hint })) world.err(line);
+  const hint = failure.needsSetUp === true ? setUpAdvice(env) : failure.hint;
+  for (const line of failureLines({ ...failure, hint })) err(line);
   return failure.exit;
 }
 

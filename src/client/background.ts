@@ -11,6 +11,7 @@ import { describeToOwner } from '../domain/problem.ts';
 import { noSettings } from '../supervisor/health/child-failures.ts';
 import { readSettings } from '../config/read-settings.ts';
 import { findStatus } from './found.ts';
+import { advice, ours } from '../system/advice.ts';
 
 interface Terminal {
   readonly env: NodeJS.ProcessEnv;
@@ -105,7 +106,7 @@ export const wouldEndWithUs: Failure = {
 export const didNotStart = (layout: Layout): Failure => ({
   kind: 'daemon-did-not-start',
   message: 'The daemon did not start.',
-  hint: 'To see its log: linuxkit-builder logs',
+  hint: advice`To see its log: ${ours('logs')}`,
   exit: Exit.unavailable,
   lines: (readIfThere(layout.daemonOutput) ?? '').split('\n').filter(Boolean).slice(-10),
 });

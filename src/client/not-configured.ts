@@ -1,6 +1,7 @@
 import type { Layout } from '../config/layout.ts';
 import { isSetUp, notSetUp } from '../config/not-set-up.ts';
 import { Exit, type Failure } from '../system/failure.ts';
+import { advice, ours } from '../system/advice.ts';
 
 /** A file that `configure` writes is missing; `up` writes it too, where nothing has been set up. */
 export const notConfigured = (layout: Layout, path: string): Failure =>
@@ -8,7 +9,7 @@ export const notConfigured = (layout: Layout, path: string): Failure =>
     ? {
         kind: 'not-configured',
         message: `${path} does not exist.`,
-        hint: 'Create it: linuxkit-builder configure',
+        hint: advice`Create it: ${ours('configure')}`,
         exit: Exit.config,
       }
     : notSetUp(layout);

@@ -9,6 +9,7 @@ import { readLive } from '../system/files/pidfile.ts';
 import { unidentifiedDaemon } from './unidentified-daemon.ts';
 import { until } from '../system/time/wait.ts';
 import { DaemonLock, otherDaemon, ownPidFiles } from '../supervisor/daemon/daemon-lock.ts';
+import { advice, ours } from '../system/advice.ts';
 
 interface Terminal {
   readonly clock: Clock;
@@ -88,6 +89,6 @@ async function endLeftBehind(layout: Layout, lock: DaemonLock, terminal: Termina
 export const doesNotStop = (pid: number): Failure => ({
   kind: 'daemon-does-not-stop',
   message: `The daemon (pid ${pid}) did not stop within ${stopMs / 1000} s.`,
-  hint: 'To stop the guest without waiting for it, run again: linuxkit-builder stop',
+  hint: advice`To stop the guest without waiting for it, run again: ${ours('stop')}`,
   exit: Exit.temporary,
 });

@@ -6,12 +6,13 @@ import { readStatus } from '../supervisor/status/status.ts';
 import { Failed } from '../system/failure.ts';
 import { readIfThere } from '../system/files/files.ts';
 import type { CliContext } from '../command/context.ts';
+import { advice, ours, type Text } from '../system/advice.ts';
 
 /** Says what is to be done where a guest that is ready could not be told. */
 export async function tellGuest(
   layout: Layout,
   { clock, signal }: Pick<CliContext, 'clock' | 'signal'>,
-  say: (line: string) => void,
+  say: (line: Text) => void,
 ): Promise<void> {
   if (readIfThere(layout.status) === undefined) return;
   const found = readStatus(layout);
@@ -26,4 +27,4 @@ export async function tellGuest(
 }
 
 /** The daemon could not tell its guest, or is of the release before. */
-export const keysLater = 'The guest uses the new keys after a restart: linuxkit-builder restart';
+export const keysLater = advice`The guest uses the new keys after a restart: ${ours('restart')}`;

@@ -7,6 +7,7 @@ import { drained, isDrained } from './drained.ts';
 import { findStatus } from './found.ts';
 import { noDaemon } from '../supervisor/daemon/no-daemon.ts';
 import { traitsOf } from '../supervisor/lifecycle/phases.ts';
+import { advice, ours, plainly } from '../system/advice.ts';
 
 interface WaitOptions {
   readonly clock: Clock;
@@ -31,8 +32,8 @@ export async function waitUntilReady(
       const { builds } = traitsOf(phase);
       if (builds === 'now') decided = 'ready';
       else if (builds === 'on-demand') decided = builds;
-      else if (builds === 'never') decided = because ?? gaveUp(sentence);
-      else if (sentence !== said) onSentence((said = sentence));
+      else if (builds === 'never') decided = because ?? gaveUp(plainly(sentence));
+      else if (plainly(sentence) !== said) onSentence((said = plainly(sentence)));
     }
     return decided !== undefined;
   };
@@ -52,13 +53,13 @@ export async function waitUntilItBuilds(layout: Layout, options: WaitOptions) {
 export const gaveUp = (sentence: string): Failure => ({
   kind: 'gave-up',
   message: sentence,
-  hint: 'To see why: linuxkit-builder logs',
+  hint: advice`To see why: ${ours('logs')}`,
   exit: Exit.unavailable,
 });
 
 const notInTime = (seconds: number, said: string): Failure => ({
   kind: 'not-ready-in-time',
   message: `The builder was not ready after ${seconds} s.${said === '' ? '' : ` ${said}`}`,
-  hint: 'To see why: linuxkit-builder status, or linuxkit-builder console',
+  hint: advice`To see why: ${ours('status')}, or ${ours('console')}`,
   exit: Exit.temporary,
 });

@@ -13,6 +13,7 @@ import { declaredBuilder, elsewhereThan, knownName } from '../host/known-directo
 import type { Installed } from '../host/installed.ts';
 import { systemPathsOf } from '../host/system-paths.ts';
 import { checkTrust, type Use } from '../host/state-directory.ts';
+import { advice, type Text } from '../system/advice.ts';
 import type { Clock } from '../system/time/clock.ts';
 import { Exit, Failed, type Failure } from '../system/failure.ts';
 import type { StopSignal } from '../system/process/signals.ts';
@@ -28,9 +29,11 @@ export interface CliContext {
   /** The package's own folder: holds src/image, launchd and dist. */
   readonly assets: string;
   /** One line for the person or program that asked. Of foreign words in it nothing reaches the terminal that it would obey. */
-  out(line: string, look?: Look): void;
-  /** One line beside the answer: progress, warnings. As harmless. `as-is`: it is no sentence of ours, such as a line of a script. */
-  err(line: string, how?: 'as-is'): void;
+  readonly out: (line: Text, look?: Look) => void;
+  /** One line beside the answer: progress, warnings. As harmless. */
+  readonly err: (line: Text) => void;
+  /** The state directory that -d named, if any: what is shown names it in each command of ours. */
+  readonly directory?: string | undefined;
   readonly isTTY: boolean;
   /** Aborts at the first SIGINT, SIGTERM or SIGHUP, unless a verb listens to those itself. */
   readonly signal: AbortSignal;
@@ -115,7 +118,7 @@ function isUnfit(root: string, problems: readonly Problem[]): Failure {
     ...unfit,
     message,
     hint: '',
-    lines: problems.map((each) => `It ${each.message}. ${each.hint}`),
+    lines: problems.map((each) => advice`It ${each.message}. ${each.hint}`),
   };
 }
 
@@ -139,6 +142,12 @@ export function directoryMeant({ directory }: DirectoryOption, context: CliConte
   if (other === undefined) return knownName(usual, places);
   context.err(usingYours(usual, other));
   return other;
+}
+
+/** The directory that a command of ours has to name to get to this builder; undefined where it gets there without. */
+export function unlessUsual({ root }: Layout, { env, home }: CliContext): string | undefined {
+  const places = systemPathsOf(env['LINUXKIT_BUILDER_TREE']);
+  return root === knownName(defaultStateDirectory(env, home), places) ? undefined : root;
 }
 
 /** `usual`: the directory that would have been taken; `other`: the one in which there is a builder. */

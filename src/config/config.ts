@@ -7,6 +7,7 @@ import type { Problem } from '../domain/problem.ts';
 import { settingNames, settingRows, type settings, type SettingName } from './settings.ts';
 import { nativeSystem } from '../domain/guest-system.ts';
 import { hasOwnNetwork, type NetworkName } from '../domain/vm-programs.ts';
+import { advice, ours } from '../system/advice.ts';
 
 export type { HostFacts } from './host-limits.ts';
 
@@ -60,7 +61,7 @@ export function parseConfig(text: string, host: HostFacts): Parsed {
       value: undefined,
       message: 'is not valid JSON',
       quotes: (error as Error).message,
-      hint: 'Correct it, or move it away and start with the defaults: linuxkit-builder configure',
+      hint: advice`Correct it, or move it away and start with the defaults: ${ours('configure')}`,
     };
     return { ok: false, problems: [problem] };
   }

@@ -8,6 +8,7 @@ import { run, succeeded } from '../system/process/child.ts';
 import { endWords } from '../system/process/end-words.ts';
 import type { CheckVerdict } from './check-runner.ts';
 import type { DoctorFacts } from './facts.ts';
+import { ours } from '../system/advice.ts';
 
 /** The derivation only writes a line: what takes time is what Nix does around it, here and in the guest. */
 const buildMs = 180_000;
@@ -23,7 +24,7 @@ export async function checkBuild(facts: DoctorFacts): Promise<CheckVerdict> {
         kind: 'bad',
         what: `A test build failed: nix-build ${endWords(ran.ended)} after ${tookS} s.`,
         why: ran.stderr.trim().split('\n').slice(-5).join(' | '),
-        remedy: 'linuxkit-builder explain example.nix',
+        remedy: ours('explain', 'example.nix'),
       };
 }
 

@@ -6,6 +6,7 @@ import { cachesIn, cachesScript, type Cache } from '../guest/login/caches.ts';
 import { run } from '../system/process/child.ts';
 import { nameServersHere } from '../system/host/resolvers.ts';
 import type { DoctorFacts } from './facts.ts';
+import { advice, ours } from '../system/advice.ts';
 
 /** Longer than all of the script's own limits. */
 const timeoutMs = 90_000;
@@ -75,7 +76,7 @@ export function judgeCaches(caches: readonly Cache[], around: Surroundings): Che
 
 /** What mends it, by who passes names and connections on. */
 function wayOut({ network, nameServers }: Surroundings, said: string) {
-  const restart = 'linuxkit-builder restart';
+  const restart = ours('restart');
   if (network !== 'user')
     return { why: `${said}${network} forwards the guest's connections.`, remedy: restart };
   const asked = nameServers.find((server) => /^\d+(\.\d+){3}$/.test(server));
@@ -85,7 +86,7 @@ function wayOut({ network, nameServers }: Surroundings, said: string) {
       : `QEMU's own network forwards name lookups only to ${asked}.`;
   return {
     why: `${said}${names}`,
-    remedy: `linuxkit-builder configure --network gvproxy, then ${restart}`,
+    remedy: advice`${ours('configure', '--network gvproxy')}, then ${restart}`,
   };
 }
 

@@ -9,6 +9,7 @@ import type { Failure } from '../system/failure.ts';
 import type { CheckVerdict } from './check-runner.ts';
 import { loopbackFault } from '../system/host/loopback.ts';
 import { isAway, type DoctorFacts } from './facts.ts';
+import { advice, ours, type Text } from '../system/advice.ts';
 
 /** Whether a door that is a port can be reached at all. */
 export async function checkLoopback({ config }: DoctorFacts): Promise<CheckVerdict> {
@@ -61,12 +62,12 @@ export function judgeDoor(
         ? `Nothing answers on ${where}.`
         : `Something other than ssh answers on ${where}: ${JSON.stringify(banner)}.`,
     why: owner === undefined ? '' : `The port is held by ${owner}.`,
-    remedy: `${stopIt}linuxkit-builder restart${place.kind === 'tcp' ? otherPort(place.port) : ''}`,
+    remedy: advice`${stopIt}${ours('restart')}${place.kind === 'tcp' ? otherPort(place.port) : ''}`,
   };
 }
 
-const otherPort = (port: number): string =>
-  `, or another port: linuxkit-builder configure --port ${port < 65535 ? port + 1 : port - 1}`;
+const otherPort = (port: number): Text =>
+  advice`, or another port: ${ours('configure', `--port ${port < 65535 ? port + 1 : port - 1}`)}`;
 
 /** Where the daemon says that it listens; before it does, where it is to. */
 function placeOf({ status, config, places }: DoctorFacts): DoorPlace {

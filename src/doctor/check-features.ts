@@ -5,8 +5,7 @@ import { extraSystemProblems } from '../nix/extra-systems.ts';
 import { featureProblems } from '../nix/features.ts';
 import type { DoctorFacts } from './facts.ts';
 import { guestHasKvm, guestRunsI686 } from '../setup/guest-can.ts';
-
-const configure = 'linuxkit-builder configure';
+import { advice, ours, type Text } from '../system/advice.ts';
 
 /** What is offered and not there, and what is there and not offered. */
 export async function features({ layout, context, config }: DoctorFacts): Promise<CheckVerdict> {
@@ -18,9 +17,7 @@ export async function features({ layout, context, config }: DoctorFacts): Promis
       kind: 'bad',
       what: `The feature ${String(wrong.value)} ${wrong.message}.`,
       why: wrong.hint,
-      remedy: `${configure} -f ${own(offered)
-        .filter((name) => name !== wrong.value)
-        .join(',')}`,
+      remedy: offering(own(offered).filter((name) => name !== wrong.value)),
     };
   const runs = extraSystems.length > 0 ? await guestRunsI686(layout, context) : undefined;
   const [lost] = extraSystemProblems(config(), runs);
@@ -42,11 +39,13 @@ export async function features({ layout, context, config }: DoctorFacts): Promis
 }
 
 /** A foreign system is registered, and the guest has nothing to run it by. */
-export const lostRemedy = `linuxkit-builder image build, then linuxkit-builder restart; or ${configure} --reset extra-systems`;
+export const lostRemedy = advice`${ours('image build')}, then ${ours('restart')}; or ${ours('configure', '--reset extra-systems')}`;
 
 /** `offered`: the features of the settings. */
-export const kvmWords = (offered: readonly string[]): string =>
-  `The guest has /dev/kvm. To offer it to Nix: ${configure} -f ${[...own(offered), 'kvm'].join(',')}`;
+export const kvmWords = (offered: readonly string[]): Text =>
+  advice`The guest has /dev/kvm. To offer it to Nix: ${offering([...own(offered), 'kvm'])}`;
+
+const offering = (features: readonly string[]) => ours('configure', `-f ${features.join(',')}`);
 
 /** Those that a flag names: ours is offered by itself. */
 const own = (offered: readonly string[]): readonly string[] =>

@@ -4,6 +4,7 @@ import type { CheckVerdict } from './check-runner.ts';
 import { ask } from '../supervisor/daemon/ask-daemon.ts';
 import { Failed } from '../system/failure.ts';
 import type { DoctorFacts } from './facts.ts';
+import { advice, joinTexts, ours } from '../system/advice.ts';
 
 /** What of memory and disk comes back while the guest runs. What does not is no fault: it comes back with its end. */
 export async function givesBack({ layout, context, driver }: DoctorFacts): Promise<CheckVerdict> {
@@ -30,11 +31,10 @@ export function givenBack(
     ...(disk ? [] : [row.givesBack.disk ? diskShould(row.title) : diskStays]),
   ];
   const fact = memory ? 'memory only' : disk ? 'disk only' : 'neither memory nor disk';
-  return { kind: 'note', fact, why: why.join(' ') };
+  return { kind: 'note', fact, why: joinTexts(why, ' ') };
 }
 
-const memoryStays =
-  'Memory that the guest has used is returned only when the VM stops: with linuxkit-builder suspend, or when the guest is unused, unless idle.how is never.';
+const memoryStays = advice`Memory that the guest has used is returned only when the VM stops: with ${ours('suspend')}, or when the guest is unused, unless idle.how is never.`;
 const diskStays = 'Disk space that the guest has used is not returned.';
 const diskShould = (title: string): string =>
   `${diskStays} ${title} can return it, but this version is too old, or the file system of the state directory does not support holes.`;

@@ -5,6 +5,7 @@ import { traitsOf } from '../supervisor/lifecycle/phases.ts';
 import { readIfThere } from '../system/files/files.ts';
 import type { CheckVerdict } from './check-runner.ts';
 import type { DoctorFacts } from './facts.ts';
+import { advice, ours } from '../system/advice.ts';
 
 /** Whether the kernel in the VM has said anything: without that there is nothing to wait for. */
 export function checkConsole({ status, layout }: DoctorFacts): CheckVerdict {
@@ -22,7 +23,7 @@ export function checkConsole({ status, layout }: DoctorFacts): CheckVerdict {
         kind: 'bad',
         what: 'The guest has not written anything to its console.',
         why: 'Its kernel has probably not started.',
-        remedy: 'linuxkit-builder console, then linuxkit-builder restart',
+        remedy: advice`${ours('console')}, then ${ours('restart')}`,
       };
 }
 
@@ -48,10 +49,10 @@ export async function checkGuest({
       : { kind: 'good', fact: 'login works, and nix-daemon in the guest answers' };
   return {
     kind: 'bad',
-    what: `The guest is not ready. ${sentence}`,
+    what: advice`The guest is not ready. ${sentence}`,
     why: last?.message ?? '',
     // Whoever waits for one that has given up waits for ever.
-    remedy: builds === 'never' ? (because?.hint ?? sentence) : 'linuxkit-builder wait',
+    remedy: builds === 'never' ? (because?.hint ?? sentence) : ours('wait'),
   };
 }
 
@@ -69,6 +70,6 @@ export function checkClock({ status }: DoctorFacts): CheckVerdict {
         kind: 'bad',
         what: `The guest's clock is ${(Math.abs(clockOffsetMs) / 1000).toFixed(1)} s ${clockOffsetMs < 0 ? 'behind' : 'ahead of'} this machine's.`,
         why: 'Files with times in the future break builds, and certificates may not be valid yet.',
-        remedy: 'linuxkit-builder restart',
+        remedy: ours('restart'),
       };
 }

@@ -14,6 +14,7 @@ import type { ServiceKind } from '../service/declared-job.ts';
 import { jobPaths } from '../service/job-files.ts';
 import { serviceOf } from '../service/service.ts';
 import { wantedJob } from '../service/wanted-job.ts';
+import { advice, ours } from '../system/advice.ts';
 
 /** Its name as a check, on which the login job's rests. */
 export const leftJobCheck = 'old login job';
@@ -81,10 +82,10 @@ export const leftVerdict = (
 ): Extract<CheckVerdict, { kind: 'bad' }> => ({
   kind: 'bad',
   what: `${path} starts a program that does not exist: ${main}.`,
-  why: 'It was uninstalled or moved without `linuxkit-builder unconfigure`, so nothing starts at your login.',
+  why: advice`It was uninstalled or moved without \`${ours('unconfigure')}\`, so nothing starts at your login.`,
   remedy: isWanted
-    ? 'linuxkit-builder configure, then linuxkit-builder start'
-    : 'linuxkit-builder doctor --fix, which removes that job',
+    ? advice`${ours('configure')}, then ${ours('start')}`
+    : advice`${ours('doctor', '--fix')}, which removes that job`,
 });
 
 /** Mended meanwhile, by --fix or by somebody else. */
@@ -129,6 +130,6 @@ function removeIfEmpty(folder: string): void {
 export const stillRuns: Failure = {
   kind: 'job-runs',
   message: 'The daemon that it started is still running.',
-  hint: 'Stop it first: linuxkit-builder stop',
+  hint: advice`Stop it first: ${ours('stop')}`,
   exit: Exit.temporary,
 };

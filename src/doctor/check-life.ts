@@ -13,6 +13,7 @@ import { checkClock, checkConsole, checkGuest } from './check-guest.ts';
 import { checkJob } from './check-job.ts';
 import { leftJobCheck, leftJobChecks } from './check-job-left.ts';
 import { serviceFor } from '../service/service.ts';
+import { joinTexts, ours } from '../system/advice.ts';
 
 /** What asks the guest, or passes through the door to it, is left out while there is none because nobody needs one. */
 export const lifeChecks = (facts: DoctorFacts): readonly Check[] => [
@@ -46,7 +47,7 @@ async function daemon({ layout, context, find }: DoctorFacts): Promise<CheckVerd
     kind: 'bad',
     what: 'The daemon is not running.',
     why: found.last?.because?.message ?? '',
-    remedy: 'linuxkit-builder start',
+    remedy: ours('start'),
     fix: async () => {
       const service = serviceFor(layout, context);
       await startDaemon(layout, context, service === undefined ? undefined : () => service.start());
@@ -70,7 +71,7 @@ function network({ status }: DoctorFacts): CheckVerdict {
         kind: 'bad',
         what: `${name ?? 'The network program'} (pid ${networkPid}) has exited.`,
         why: '',
-        remedy: 'linuxkit-builder restart',
+        remedy: ours('restart'),
       }
     : { kind: 'good', fact: `${name ?? ''} pid ${networkPid}` };
 }
@@ -83,10 +84,11 @@ async function vm(facts: DoctorFacts): Promise<CheckVerdict> {
     return {
       kind: 'bad',
       what: because?.message ?? sentence,
-      why: [...(because?.lines ?? []), ...(problems ?? []).map(({ message }) => message)].join(
+      why: joinTexts(
+        [...(because?.lines ?? []), ...(problems ?? []).map(({ message }) => message)],
         ' | ',
       ),
-      remedy: because?.hint ?? 'linuxkit-builder start',
+      remedy: because?.hint ?? ours('start'),
       seen: { program: driver().name, ...(await vmVersion(facts)) },
     };
   return vmPid === undefined

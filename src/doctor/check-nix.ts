@@ -14,6 +14,7 @@ import { checkBuild } from './check-build.ts';
 import { features } from './check-features.ts';
 import { rootsFiles, yourFiles } from './check-files.ts';
 import { sshAs } from './ssh/check-ssh.ts';
+import { ours } from '../system/advice.ts';
 
 /** The last of them is a build, which rests on all of the way. */
 export const nixChecks = (facts: DoctorFacts): readonly Check[] => [
@@ -40,7 +41,7 @@ export const nixChecks = (facts: DoctorFacts): readonly Check[] => [
   },
 ];
 
-const configure = 'linuxkit-builder configure';
+const configure = ours('configure');
 
 async function nix({ context, places }: DoctorFacts): Promise<CheckVerdict> {
   const variant = await findNix(context);

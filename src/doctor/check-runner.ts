@@ -1,18 +1,19 @@
 /** Checks in the order in which things rest on each other: what rests on something broken is not blamed. */
 import type { Sighting } from '../domain/recognise.ts';
+import { advice, joinTexts, type Text } from '../system/advice.ts';
 import { failureOf } from '../system/failure.ts';
 
 /** What one check saw. */
 export type CheckVerdict =
   | { readonly kind: 'good'; readonly fact: string }
   /** It works, and is worth knowing; `isLess`: it works with less than usual, for a cause that is not the builder's. */
-  | { readonly kind: 'note'; readonly fact: string; readonly why: string; readonly isLess?: true }
+  | { readonly kind: 'note'; readonly fact: string; readonly why: Text; readonly isLess?: true }
   | {
       readonly kind: 'bad';
-      readonly what: string;
-      readonly why: string;
+      readonly what: Text;
+      readonly why: Text;
       /** The command, or the sentence, that mends it. */
-      readonly remedy: string;
+      readonly remedy: Text;
       /** What repeats a piece of a person's file: shown to that person, and in no report. */
       readonly quotes?: string;
       /** Whose words or end it is, as the catalogue of known faults asks for it. */
@@ -21,7 +22,7 @@ export type CheckVerdict =
       readonly fix?: () => Promise<void> | void;
     }
   /** It does not concern this machine, or only somebody else can see it. */
-  | { readonly kind: 'not-asked'; readonly why: string };
+  | { readonly kind: 'not-asked'; readonly why: Text };
 
 /** One thing that can be right or wrong, by a name that people and programs read. */
 export interface Check {
@@ -78,7 +79,7 @@ async function settle(
     await first.fix();
   } catch (error) {
     const { message, hint } = failureOf(error);
-    return { ...first, why: `${first.why} The fix failed: ${message}`.trim(), remedy: hint };
+    return { ...first, why: advice`${first.why} The fix failed: ${message}`, remedy: hint };
   }
   const second = await look(check, signal);
   return second.kind === 'bad' ? second : { ...second, fixed: true };
@@ -91,6 +92,12 @@ async function look({ run }: Check, signal: AbortSignal): Promise<CheckVerdict> 
     signal.throwIfAborted();
     const { message, hint, lines, quotes } = failureOf(error);
     const said = quotes === undefined ? {} : { quotes };
-    return { kind: 'bad', what: message, why: (lines ?? []).join(' | '), remedy: hint, ...said };
+    return {
+      kind: 'bad',
+      what: message,
+      why: joinTexts(lines ?? [], ' | '),
+      remedy: hint,
+      ...said,
+    };
   }
 }

@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import type { Layout } from '../config/layout.ts';
 import type { Finding } from './check-runner.ts';
+import { advice, type Text, textLines } from '../system/advice.ts';
 import { Exit } from '../system/failure.ts';
 import { fileToWrite } from '../command/option-values.ts';
 import {
@@ -86,7 +87,7 @@ const noDisplay: Display = {
 async function displayFor(context: CliContext): Promise<Display> {
   const { reportedOf } = await import('./reported.ts');
   let skipped: Skipped[] = [];
-  const say = (lines: readonly string[]) => {
+  const say = (lines: readonly Text[]) => {
     for (const line of lines) context.out(line);
   };
   const end = () => {
@@ -115,15 +116,15 @@ const findingsJson = (findings: readonly Finding[]): string =>
   });
 
 /** One finding for anybody: without what repeats a person's files. */
-export const findingLines = (finding: Finding): string[] => linesOf(finding, false);
+export const findingLines = (finding: Finding): Text[] => linesOf(finding, false);
 
 /** One finding for the person whose files they are. */
-const ownersLines = (finding: Finding): string[] => linesOf(finding, true);
+const ownersLines = (finding: Finding): Text[] => linesOf(finding, true);
 
-function linesOf(finding: Finding, isOwners: boolean): string[] {
-  const head = (word: string, text: string) => `${word.padEnd(5)} ${finding.name}: ${text}`;
-  const more = (label: string, text: string) =>
-    text === '' ? [] : text.split('\n').map((line) => `        ${label}${line}`);
+function linesOf(finding: Finding, isOwners: boolean): Text[] {
+  const head = (word: string, text: Text) => advice`${word.padEnd(5)} ${finding.name}: ${text}`;
+  const more = (label: string, text: Text) =>
+    text === '' ? [] : textLines(text).map((line) => advice`        ${label}${line}`);
   switch (finding.kind) {
     case 'good':
       return [head(finding.fixed === true ? 'fixed' : 'ok', finding.fact)];

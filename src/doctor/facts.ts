@@ -13,6 +13,7 @@ import { findProgram, tryProgram } from '../system/process/find-program.ts';
 import { driverFor } from '../vm/choose-vm.ts';
 import type { VmDriver } from '../vm/vm-driver.ts';
 import type { CliContext } from '../command/context.ts';
+import { advice, ours } from '../system/advice.ts';
 
 /** What is read from it is read when it is asked for: an earlier check may have mended it. */
 export interface DoctorFacts {
@@ -77,10 +78,10 @@ export const throughDoor = (facts: DoctorFacts, run: Check['run']): Check['run']
 
 const notLetIn: CheckVerdict = {
   kind: 'not-asked',
-  why: `the builder is drained, which also refuses this check; to run it, first: ${undrain}`,
+  why: advice`the builder is drained, which also refuses this check; to run it, first: ${undrain}`,
 };
 
 const notWoken: CheckVerdict = {
   kind: 'not-asked',
-  why: 'the guest is not running, and is not started for this check; to start it: linuxkit-builder resume',
+  why: advice`the guest is not running, and is not started for this check; to start it: ${ours('resume')}`,
 };

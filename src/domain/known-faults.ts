@@ -1,6 +1,7 @@
 /** Faults that others have met and reported: by what they are recognised, what they are, what helps. Data, to be printed as JSON too. */
 
 import type { VmName } from './vm-programs.ts';
+import { advice, ours, type Text } from '../system/advice.ts';
 
 /** From the first of these on, and before the second; open where one is absent. */
 export interface Versions {
@@ -26,7 +27,7 @@ export interface KnownFault {
   /** A regular expression, without regard to case, in what was said. */
   readonly pattern?: string;
   readonly cause: string;
-  readonly remedy: string;
+  readonly remedy: Text;
   /** The public report that this rests on. */
   readonly report: string;
 }
@@ -40,8 +41,7 @@ export const knownFaults: readonly KnownFault[] = [
     pattern: 'hvf_arch_init_vcpu|Assertion failed.*hvf',
     cause:
       'QEMU 11 aborts on Apple silicon with macOS 15.2 or newer if it was built with an older SDK.',
-    remedy:
-      'Install another build of QEMU (brew install qemu), or run: linuxkit-builder configure --accelerator tcg',
+    remedy: advice`Install another build of QEMU (brew install qemu), or run: ${ours('configure', '--accelerator tcg')}`,
     report: 'NixOS/nixpkgs#532038',
   },
   {
@@ -60,8 +60,7 @@ export const knownFaults: readonly KnownFault[] = [
       'failed to get "?(write|shared "?write"?|consistent read)"? lock|could not lock .*disk',
     cause:
       'Two programs have the disk open: perhaps a leftover VM, or one that another tool started.',
-    remedy:
-      'Run linuxkit-builder stop, then see in the state directory which process still has it open: lsof nix-disk',
+    remedy: advice`Run ${ours('stop')}, then see in the state directory which process still has it open: lsof nix-disk`,
     report: 'lima-vm/lima#357',
   },
   {
@@ -94,8 +93,7 @@ export const knownFaults: readonly KnownFault[] = [
     pattern: 'no route to host|EHOSTUNREACH',
     cause:
       "macOS blocks gvproxy's access to the local network until you allow it, so the guest cannot reach the local network either; its internet access is not affected.",
-    remedy:
-      'Allow it in System Settings > Privacy & Security > Local Network, then run: linuxkit-builder restart',
+    remedy: advice`Allow it in System Settings > Privacy & Security > Local Network, then run: ${ours('restart')}`,
     report: 'kubernetes/minikube#23691',
   },
   {
@@ -134,7 +132,7 @@ export const knownFaults: readonly KnownFault[] = [
     platform: 'darwin',
     pattern: 'kernel must be uncompressed',
     cause: 'On Apple silicon, Virtualization.framework can only boot an uncompressed kernel.',
-    remedy: 'Run linuxkit-builder image build, then linuxkit-builder restart',
+    remedy: advice`Run ${ours('image build')}, then ${ours('restart')}`,
     report: 'crc-org/vfkit#11',
   },
   {
@@ -142,7 +140,7 @@ export const knownFaults: readonly KnownFault[] = [
     program: 'ssh',
     pattern: 'could not resolve hostname nix-linuxkit',
     cause: "nix-daemon runs as root, and root's ssh does not read your ~/.ssh/config.",
-    remedy: 'Run: linuxkit-builder configure',
+    remedy: advice`Run: ${ours('configure')}`,
     report: 'nix-community/linuxkit-nix#7',
   },
   {
@@ -158,8 +156,7 @@ export const knownFaults: readonly KnownFault[] = [
     program: 'ssh',
     pattern: 'too many authentication failures',
     cause: "The ssh agent offers all of its keys before the builder's key.",
-    remedy:
-      "Run linuxkit-builder configure; the builder's section must come first in ~/.ssh/config.",
+    remedy: advice`Run ${ours('configure')}; the builder's section must come first in ~/.ssh/config.`,
     report: 'trailofbits/coop#68',
   },
   {
@@ -167,7 +164,7 @@ export const knownFaults: readonly KnownFault[] = [
     program: 'nix',
     pattern: 'bad machine specification|error: stoull',
     cause: 'One malformed line in the list of machines disables all of them.',
-    remedy: 'See which line it is: linuxkit-builder doctor',
+    remedy: advice`See which line it is: ${ours('doctor')}`,
     report: 'nix-darwin/nix-darwin#1060',
   },
   {
@@ -178,7 +175,7 @@ export const knownFaults: readonly KnownFault[] = [
       'failed to find a machine for remote build|with features .*is required to build|required system or feature not available',
     cause:
       'No builder in the list supports the system and all required features, or the first connection to it failed.',
-    remedy: 'See which condition is not met: linuxkit-builder explain',
+    remedy: advice`See which condition is not met: ${ours('explain')}`,
     report: 'NixOS/nix#10451',
   },
   {
@@ -187,7 +184,7 @@ export const knownFaults: readonly KnownFault[] = [
     pattern: 'not privileged to build input-addressed',
     cause:
       'Nix in the guest does not trust the user that logs in, so the image was not made by linuxkit-builder.',
-    remedy: 'Run linuxkit-builder image build, then linuxkit-builder restart',
+    remedy: advice`Run ${ours('image build')}, then ${ours('restart')}`,
     report: 'NixOS/nix#2789',
   },
   {
@@ -202,14 +199,14 @@ export const knownFaults: readonly KnownFault[] = [
     id: 'clock-behind',
     pattern: 'certificate (is )?not (yet )?valid|not yet valid|modification time .* in the future',
     cause: "The guest's clock stopped while the host was asleep.",
-    remedy: 'Run linuxkit-builder doctor, then linuxkit-builder restart',
+    remedy: advice`Run ${ours('doctor')}, then ${ours('restart')}`,
     report: 'lima-vm/lima#850',
   },
   {
     id: 'guest-disk-full',
     pattern: 'no space left on device',
     cause: 'The disk of the guest or of this machine is full.',
-    remedy: 'Run linuxkit-builder gc, or enlarge the disk: linuxkit-builder configure -s GiB',
+    remedy: advice`Run ${ours('gc')}, or enlarge the disk: ${ours('configure', '-s GiB')}`,
     report: 'nix-community/linuxkit-nix#34',
   },
   {
@@ -228,7 +225,7 @@ export const knownFaults: readonly KnownFault[] = [
     exitCodes: [78],
     cause:
       'launchd could not run the program or open its output file: a volume is not mounted, or a file was removed.',
-    remedy: 'Run linuxkit-builder configure, then linuxkit-builder start',
+    remedy: advice`Run ${ours('configure')}, then ${ours('start')}`,
     report: 'NixOS/nix#2925',
   },
 ];

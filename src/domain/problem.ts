@@ -1,4 +1,4 @@
-import { asSentence } from '../system/failure.ts';
+import { advice, asSentence, type Text } from '../system/advice.ts';
 
 /** One thing wrong in what a person wrote. All of them are reported at once. */
 export interface Problem {
@@ -8,7 +8,7 @@ export interface Problem {
   /** What is wrong, to be read after the path: "must be at least 512". */
   readonly message: string;
   /** Empty where the hint of a later problem says it. */
-  readonly hint: string;
+  readonly hint: Text;
   /** A parser's words, which repeat a piece of a person's file: for that person's terminal, never for a record or a report. */
   readonly quotes?: string;
 }
@@ -17,13 +17,14 @@ export interface Problem {
 export const recorded = ({ quotes: _, ...problem }: Problem): Problem => problem;
 
 /** The same for the person whose file it is. */
-export const describeToOwner = ({ quotes, ...problem }: Problem): string =>
+export const describeToOwner = ({ quotes, ...problem }: Problem): Text =>
   describeProblem(
     quotes === undefined ? problem : { ...problem, message: `${problem.message} (${quotes})` },
   );
 
 /** A problem in one line, value included. */
-export function describeProblem({ path, value, message, hint }: Problem): string {
+export function describeProblem({ path, value, message, hint }: Problem): Text {
   const shown = value === undefined ? '' : ` = ${JSON.stringify(value)}`;
-  return `${path}${shown}: ${asSentence(message)} ${hint}`.trimEnd();
+  const wrong = `${path}${shown}: ${asSentence(message)}`;
+  return hint === '' ? wrong : advice`${wrong} ${hint}`;
 }

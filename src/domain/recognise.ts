@@ -1,4 +1,5 @@
 /** Which of the known faults something that was seen may be. Pure. */
+import { advice, type Text } from '../system/advice.ts';
 import { knownFaults, type KnownFault, type Versions } from './known-faults.ts';
 
 /** What was seen. */
@@ -58,5 +59,5 @@ function compare(a: string, b: string): number {
 export const versionIn = (said: string): string | undefined => /\d+(?:\.\d+)+/.exec(said)?.[0];
 
 /** A fault in a line. */
-export const describeFault = ({ cause, remedy, report }: KnownFault): string =>
-  `Known issue: ${cause} ${remedy} (${report})`;
+export const describeFault = ({ cause, remedy, report }: KnownFault): Text =>
+  advice`Known issue: ${cause} ${remedy} (${report})`;

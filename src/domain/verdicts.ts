@@ -3,10 +3,11 @@
  * holds for what it was found with, and for one boot of the host unless it says otherwise. Whoever has mended a cause need not boot:
  * `linuxkit-builder verdicts --clear`.
  */
-import { asSentence, errorCode, Failed, type Failure } from '../system/failure.ts';
+import { errorCode, Failed, type Failure } from '../system/failure.ts';
 import { discard, readIfThere, writeWhole } from '../system/files/files.ts';
 import { fieldsOf } from '../system/socket/json-lines.ts';
 import { bootId } from '../system/process/process.ts';
+import { advice, asSentence, joinTexts, ours, type Text } from '../system/advice.ts';
 
 /** What is chosen among several ways. */
 const subjects = ['accelerator', 'network', 'vm', 'image'] as const;
@@ -27,7 +28,7 @@ export interface Verdict extends Way {
   /** Why the way does not work, in a sentence; undefined where it does. */
   readonly why?: string | undefined;
   /** What mends that, where it is known. */
-  readonly remedy?: string | undefined;
+  readonly remedy?: Text | undefined;
   /** Wall time, ISO 8601. */
   readonly at: string;
   /** What ends it; the next boot of the host where absent. */
@@ -49,29 +50,35 @@ export type Rejection = Verdict & { readonly why: string };
 export const isRejection = (verdict: Verdict | undefined): verdict is Rejection =>
   verdict?.why !== undefined;
 
-const clear = 'Once you have fixed the cause, run linuxkit-builder verdicts --clear.';
+const clear = advice`Once you have fixed the cause, run ${ours('verdicts', '--clear')}.`;
 
 /** How long a verdict holds, and what ends it. */
-export const tryAgain = `This is remembered until the next reboot. ${clear}`;
+export const tryAgain = advice`This is remembered until the next reboot. ${clear}`;
 
 /** The same for a VM program, whose builder then keeps another one. */
-export const tryAgainUpgraded = `This is remembered until an upgrade of that program or of the operating system. ${clear}`;
+export const tryAgainUpgraded = advice`This is remembered until an upgrade of that program or of the operating system. ${clear}`;
 
 /** Which of them is true of a verdict. */
-export const tryAgainOf = ({ subject, passes }: Pick<Verdict, 'subject' | 'passes'>): string =>
+export const tryAgainOf = ({ subject, passes }: Pick<Verdict, 'subject' | 'passes'>): Text =>
   subject === 'vm' && passes !== true ? tryAgainUpgraded : tryAgain;
 
 /** A rejection for a person; one without a time was only looked at, and holds for no longer than its cause. */
-export const describeRejection = (rejection: Rejection): string => {
-  const { way, why, remedy, at } = rejection;
-  return [`${way}: ${asSentence(why)}`, remedy, at === '' ? undefined : tryAgainOf(rejection)]
-    .filter((part) => part !== undefined)
-    .join(' ');
+export const describeRejection = (rejection: Rejection): Text => {
+  const { way, why } = rejection;
+  return joinTexts([`${way}: ${asSentence(why)}`, ...remediesOf(rejection)], ' ');
+};
+
+/** What helps against it: what mends it, and what has it tried again. */
+export const remediesOf = (rejection: Rejection): readonly Text[] => {
+  const { remedy, at } = rejection;
+  return [remedy, at === '' ? undefined : tryAgainOf(rejection)].filter(
+    (part) => part !== undefined,
+  );
 };
 
 /** A VM program that was left for another one, perhaps in an earlier boot of the host. */
 export const describeLeft = (left: { readonly vm: string; readonly why?: string | undefined }) =>
-  `${left.vm}: ${asSentence(left.why ?? 'It failed before')} ${tryAgainUpgraded}`;
+  advice`${left.vm}: ${asSentence(left.why ?? 'It failed before')} ${tryAgainUpgraded}`;
 
 /** The first way that nothing is held against, and what is held against those before it. Pure. */
 export function firstFit<W>(
@@ -91,7 +98,7 @@ export function firstFit<W>(
 export function bestOf<W>(
   ways: readonly W[],
   verdictOn: (way: W) => Verdict | undefined,
-): { readonly way: W; readonly rejected: readonly string[] } | undefined {
+): { readonly way: W; readonly rejected: readonly Text[] } | undefined {
   const { fit, rejected } = firstFit(ways, verdictOn);
   const way = fit ?? ways[0];
   if (way === undefined) return undefined;

@@ -8,6 +8,7 @@ import { discard } from '../system/files/files.ts';
 import { refusal } from '../system/files/reasons.ts';
 import { tryKernelLock } from '../system/lock/lock.ts';
 import { dialUnix } from '../system/socket/unix-socket.ts';
+import { advice, ours, oursIn } from '../system/advice.ts';
 
 /** A name at which a server of ours listens. */
 export interface OwnSocket {
@@ -93,8 +94,7 @@ async function isOccupied(path: string): Promise<boolean> {
 }
 
 /** Root's part makes it. */
-const again =
-  'Run linuxkit-builder configure, which creates it as root, then linuxkit-builder restart.';
+const again = advice`Run ${ours('configure')}, which creates it as root, then ${ours('restart')}.`;
 
 const missing = (directory: string): Failure => ({
   kind: 'door-directory-missing',
@@ -115,7 +115,7 @@ const unsafe = (directory: string): Failure => ({
 const taken = (path: string): Failure => ({
   kind: 'door-socket-taken',
   message: `Another process is already listening at ${path}.`,
-  hint: 'It is another builder of yours. Stop it: linuxkit-builder stop -d ITS-DIRECTORY',
+  hint: `It is another builder of yours. Stop it: ${oursIn('ITS-DIRECTORY', 'stop')}`,
   exit: Exit.unavailable,
   recovery: 'wait',
 });
@@ -123,6 +123,6 @@ const taken = (path: string): Failure => ({
 const unusable = (path: string, why: string): Failure => ({
   kind: 'door-socket-unusable',
   message: `Cannot listen at ${path}: ${why}.`,
-  hint: 'Use a port instead: linuxkit-builder configure --door tcp',
+  hint: advice`Use a port instead: ${ours('configure', '--door tcp')}`,
   exit: Exit.osError,
 });

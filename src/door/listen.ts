@@ -4,6 +4,7 @@ import { Exit, Failed, errorCode, type Failure } from '../system/failure.ts';
 import { refusal } from '../system/files/reasons.ts';
 import { loopback as host, loopbackFault } from '../system/host/loopback.ts';
 import { portOwner } from './port-owner.ts';
+import { advice, ours } from '../system/advice.ts';
 
 /** Failed `door-port-taken`, `door-port-forbidden`, `door-port-unusable`; `loopback-down` where nobody could come to it. */
 export async function listen(server: Server, port: number): Promise<void> {
@@ -35,17 +36,17 @@ export function portFailure(port: number, error: Error, owner?: string): Failure
   return {
     kind: 'door-port-unusable',
     message,
-    hint: `Remove the cause, then run linuxkit-builder restart. Or choose ${otherPort}`,
+    hint: advice`Remove the cause, then run ${ours('restart')}. Or choose ${otherPort}`,
     exit: Exit.osError,
   };
 }
 
-const otherPort = 'another port: linuxkit-builder configure --port NUMBER';
+const otherPort = advice`another port: ${ours('configure', '--port NUMBER')}`;
 
 const portTaken = (port: number, owner = 'another process'): Failure => ({
   kind: 'door-port-taken',
   message: `Port ${port} on ${host} is already in use by ${owner}.`,
-  hint: `Stop that process, or choose ${otherPort}`,
+  hint: advice`Stop that process, or choose ${otherPort}`,
   exit: Exit.unavailable,
   recovery: 'wait',
 });
@@ -54,14 +55,14 @@ const portTaken = (port: number, owner = 'another process'): Failure => ({
 const noAddress: Failure = {
   kind: 'door-port-unusable',
   message: `Cannot listen on ${host}: this machine does not have that address.`,
-  hint: 'Add the address to the loopback interface, or use a socket instead: linuxkit-builder configure --door unix',
+  hint: advice`Add the address to the loopback interface, or use a socket instead: ${ours('configure', '--door unix')}`,
   exit: Exit.osError,
 };
 
 const portForbidden = (port: number, message: string): Failure => ({
   kind: 'door-port-forbidden',
   message,
-  hint: `${port < 1024 ? 'Only root can use ports below 1024. ' : ''}Choose ${otherPort}`,
+  hint: advice`${port < 1024 ? 'Only root can use ports below 1024. ' : ''}Choose ${otherPort}`,
   exit: Exit.noPermission,
   recovery: 'give-up',
 });

@@ -1,6 +1,7 @@
 /** Files as they should be, compared with files as they are: what would change, as data; and the change made. */
 import { chmodSync, existsSync, readFileSync, rmSync, statSync, type Stats } from 'node:fs';
 import { dirname } from 'node:path';
+import type { Text } from '../system/advice.ts';
 import { sha256 } from '../system/digest.ts';
 import { Exit, Failed, errorCode, type Failure } from '../system/failure.ts';
 import { finalTarget, linkOf } from '../system/files/final-target.ts';
@@ -18,7 +19,7 @@ export interface WantedFile {
   /** Of its directory, when we create that. */
   readonly directoryMode: number;
   /** What to do by hand where the file belongs to a configuration in the Nix store. */
-  readonly byHand: string;
+  readonly byHand: Text;
   /** The configuration that makes files of this kind here, also where there is none yet. */
   readonly keeper?: string;
   /** A link there is somebody's arrangement, and what it leads to is not for us to write. */

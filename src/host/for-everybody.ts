@@ -1,5 +1,6 @@
 /** The builder of this machine for those whose it is not: they need none of their own, and cannot set one up. */
 import { setUpHint } from '../config/not-set-up.ts';
+import type { Text } from '../system/advice.ts';
 import { errorCode, Failed } from '../system/failure.ts';
 import { readInstalled, type Owner } from './installed.ts';
 import { systemPathsOf } from './system-paths.ts';
@@ -17,10 +18,10 @@ export function otherOwner(env: NodeJS.ProcessEnv): Owner | undefined {
   }
 }
 
-/** The same hint, unless it says to set up what such a user has already. */
-export function unlessThere(hint: string, env: NodeJS.ProcessEnv): string {
-  const owner = hint === setUpHint ? otherOwner(env) : undefined;
+/** What to do where nothing is set up: nothing, for whoever has another's builder already. */
+export function setUpAdvice(env: NodeJS.ProcessEnv): Text {
+  const owner = otherOwner(env);
   return owner === undefined
-    ? hint
+    ? setUpHint
     : `You can already use this machine's builder, which belongs to ${owner.name}: nix-daemon sends every user's builds to it.`;
 }

@@ -10,6 +10,7 @@ import { thisUser } from '../system/host/user.ts';
 import type { RootPaths } from './system-paths.ts';
 import { receiptSchema, replacedSchema, type Receipt } from './receipts.ts';
 import { quotedWord } from '../system/shell.ts';
+import { advice, ours, oursIn } from '../system/advice.ts';
 
 const ownerSchema = v.strictObject({
   /** Login name, for sentences. */
@@ -131,7 +132,7 @@ export function refuseSecondUser(installed: Installed | undefined, uid: number):
   throw new Failed({
     kind: 'second-user',
     message: `This machine's builder belongs to ${name} (uid ${installed.owner.uid}). Nothing was changed.`,
-    hint: `You can already use it: nix-daemon sends every user's builds to it. To set up your own builder instead, ${name} must first run: linuxkit-builder unconfigure -d ${quotedWord(directory)}. If ${name} is gone, an administrator can run: sudo linuxkit-builder unconfigure --owner-gone`,
+    hint: advice`You can already use it: nix-daemon sends every user's builds to it. To set up your own builder instead, ${name} must first run: ${oursIn(quotedWord(directory), 'unconfigure')}. If ${name} is gone, an administrator can run: sudo ${ours('unconfigure', '--owner-gone')}`,
     exit: Exit.noPermission,
   });
 }

@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { layoutOf } from '../config/layout.ts';
+import { oursIn } from '../system/advice.ts';
 import { Exit, Failed, type Failure } from '../system/failure.ts';
 import { finalTarget } from '../system/files/final-target.ts';
 import type { Installed } from './installed.ts';
@@ -25,7 +26,7 @@ export function refuseSecondDirectory(
 export const secondDirectory = (other: string, directory: string): Failure => ({
   kind: 'second-directory',
   message: `You already have a builder in ${other}. Nothing was changed.`,
-  hint: `A machine can have only one. To change that one, run: linuxkit-builder configure -d ${quotedWord(other)}. To have one in ${directory} instead, first run linuxkit-builder unconfigure -d ${quotedWord(other)}, which keeps its disk and keys.`,
+  hint: `A machine can have only one. To change that one, run: ${oursIn(quotedWord(other), 'configure')}. To have one in ${directory} instead, first run ${oursIn(quotedWord(other), 'unconfigure')}, which keeps its disk and keys.`,
   exit: Exit.usage,
 });
 

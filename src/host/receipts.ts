@@ -9,6 +9,7 @@ import {
   type FileChange,
   type WantedFile,
 } from './file-change.ts';
+import { advice, ours } from '../system/advice.ts';
 
 /** A line of others' that ours took the place of. */
 export const replacedSchema = v.strictObject({ line: v.number(), text: v.string() });
@@ -117,7 +118,7 @@ export function readReceipts(path: string): readonly Receipt[] {
       kind: 'receipts-unreadable',
       message: `${path} is damaged.`,
       quotes: (error as Error).message,
-      hint: 'It records what linuxkit-builder unconfigure has to undo. To continue without it, move it away.',
+      hint: advice`It records what ${ours('unconfigure')} has to undo. To continue without it, move it away.`,
       exit: Exit.dataError,
     };
     throw new Failed(failure, { cause: error });

@@ -7,6 +7,7 @@ import { errorCode, Exit, Failed, type Failure } from '../system/failure.ts';
 import { reasons } from '../system/files/reasons.ts';
 import { makePrivate, namesIfThere } from '../system/files/files.ts';
 import { quotedWord } from '../system/shell.ts';
+import { advice, ours } from '../system/advice.ts';
 
 /** What a verb does there: looks; asks the daemon by its socket; makes it right first, or says what is wrong; or changes what is in it. */
 export type Use = 'look' | 'ask' | 'mend' | 'change';
@@ -143,7 +144,7 @@ export const distrustWarning = (distrust: Distrust): string =>
 /** Each kind of distrust has its own way out. */
 export function distrusted(distrust: Distrust, root: string): Failure {
   const hints = {
-    foreign: `Run this as its owner: sudo -u '#${'uid' in distrust ? distrust.uid : 0}' linuxkit-builder ... -d ${quotedWord(root)}. If the owner is gone, an administrator can remove root's part of the builder: sudo linuxkit-builder unconfigure --owner-gone`,
+    foreign: advice`Run this as its owner: sudo -u '#${'uid' in distrust ? distrust.uid : 0}' linuxkit-builder ... -d ${quotedWord(root)}. If the owner is gone, an administrator can remove root's part of the builder: sudo ${ours('unconfigure', '--owner-gone')}`,
     open: `If everything in it is yours, run: chmod go-w ${quotedWord(distrust.path)}`,
     planted: `See what it is, and delete it. Look at config.json as well. Then run: chmod go-w ${quotedWord(dirname(distrust.path))}`,
     loose: `Check its contents. If they are yours, run: chmod go-w ${quotedWord(distrust.path)}`,

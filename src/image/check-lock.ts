@@ -4,6 +4,7 @@ import { describeShortfall, shortfalls } from '../vm/floors.ts';
 import type { Lock } from './image-lock.ts';
 import type { Arch, Recipe } from './recipe.ts';
 import type { SquashfsTool } from './tree/squashfs-tool.ts';
+import { advice, ours } from '../system/advice.ts';
 
 interface Locked {
   readonly lock: Lock;
@@ -21,7 +22,7 @@ export function checkRequested({ lock, arch, recipe }: Locked): void {
     throw new Failed({
       kind: 'lock-stale',
       message: 'The image lock was made for a different set of packages.',
-      hint: 'Update it: linuxkit-builder image build --update',
+      hint: advice`Update it: ${ours('image build', '--update')}`,
       exit: Exit.config,
     });
 }
@@ -35,7 +36,7 @@ export function checkFloors({ lock, arch, recipe }: Locked): void {
   throw new Failed({
     kind: 'lock-below-floor',
     message: `Cannot build an image from this lock: ${short.map(describeShortfall).join('; ')}.`,
-    hint: 'Update it: linuxkit-builder image build --update',
+    hint: advice`Update it: ${ours('image build', '--update')}`,
     exit: Exit.config,
   });
 }

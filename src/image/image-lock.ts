@@ -5,6 +5,7 @@ import { Exit, Failed } from '../system/failure.ts';
 import { readIfThere, writeWhole } from '../system/files/files.ts';
 import type { Arch } from './recipe.ts';
 import type { Archive } from './debian/suites.ts';
+import { advice, ours } from '../system/advice.ts';
 
 const located = {
   name: v.pipe(v.string(), v.nonEmpty()),
@@ -126,6 +127,6 @@ const unusable = (path: string, why: string): Failed =>
   new Failed({
     kind: 'lock-unusable',
     message: `Cannot use the image lock ${path}: ${why}.`,
-    hint: 'Reinstall linuxkit-builder, or create a new lock: linuxkit-builder image build --update',
+    hint: advice`Reinstall linuxkit-builder, or create a new lock: ${ours('image build', '--update')}`,
     exit: Exit.config,
   });

@@ -13,6 +13,7 @@ import { programMissing } from '../system/process/find-program.ts';
 import { awaitUnix } from '../system/socket/unix-socket.ts';
 import type { NetworkDriver, ReadyOptions } from './network-driver.ts';
 import { shakeHands } from './handshake.ts';
+import { advice, ours } from '../system/advice.ts';
 
 /** Its defaults; options that change them are younger (2026-03) than what distributions have. */
 const address = '192.168.127.2';
@@ -150,7 +151,7 @@ export const gvproxySilent: Failure = {
   kind: 'network-silent',
   vmFault: 'passes',
   message: `gvproxy does not provide a network: it did not answer within ${readyMs / 1000} s.`,
-  hint: 'See its output: linuxkit-builder logs',
+  hint: advice`See its output: ${ours('logs')}`,
   exit: Exit.unavailable,
 };
 

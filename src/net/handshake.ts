@@ -8,6 +8,7 @@ import { within } from '../system/time/deadline.ts';
 import { errorCode, Exit, Failed, type Failure } from '../system/failure.ts';
 import { plainText, quoted } from '../system/plain-text.ts';
 import { awaitUnix } from '../system/socket/unix-socket.ts';
+import { advice, ours } from '../system/advice.ts';
 
 const initBytes = 49;
 const commandBytes = 41;
@@ -137,14 +138,14 @@ const silent = (program: string, timeoutMs: number, reached: string): Failure =>
   kind: 'network-silent',
   vmFault: 'passes',
   message: `${program} does not provide a network: ${reached} for ${timeoutMs / 1000} s.`,
-  hint: 'See its output: linuxkit-builder logs',
+  hint: advice`See its output: ${ours('logs')}`,
   exit: Exit.unavailable,
 });
 
 const refused = (program: string, why: string): Failure => ({
   kind: 'network-refused',
   message: `${program} refused to provide a network card: ${quoted(why) ?? 'no reason given'}.`,
-  hint: 'Another program may be using it. To start a new one, run: linuxkit-builder restart',
+  hint: advice`Another program may be using it. To start a new one, run: ${ours('restart')}`,
   exit: Exit.unavailable,
 });
 
@@ -152,13 +153,13 @@ const closed = (program: string): Failure => ({
   kind: 'network-silent',
   vmFault: 'passes',
   message: `${program} closed the connection before it provided a network card.`,
-  hint: 'See its output: linuxkit-builder logs',
+  hint: advice`See its output: ${ours('logs')}`,
   exit: Exit.unavailable,
 });
 
 const stranger = (program: string, said: Buffer): Failure => ({
   kind: 'network-stranger',
   message: `The program listening on ${program}'s socket does not speak VPNKit's protocol${said.length === 0 ? '' : `: it sent ${plainText(JSON.stringify(said.toString('latin1', 0, 8)))}`}.`,
-  hint: 'Check which program is used: linuxkit-builder daemon --dry-run',
+  hint: advice`Check which program is used: ${ours('daemon', '--dry-run')}`,
   exit: Exit.unavailable,
 });

@@ -13,6 +13,7 @@ import {
   type NetworkName,
   type VmProgram,
 } from '../domain/vm-programs.ts';
+import { advice, type Text } from '../system/advice.ts';
 import type { Failure } from '../system/failure.ts';
 import { versionOf } from '../system/files/stamp.ts';
 import { findProgram, tryProgram } from '../system/process/find-program.ts';
@@ -54,7 +55,7 @@ interface NetworkProgram {
 }
 
 /** A network program and where it is, with a sentence for each better one that does not serve; undefined when the VM program needs none. */
-export type Chosen = (NetworkProgram & { readonly rejected: readonly string[] }) | undefined;
+export type Chosen = (NetworkProgram & { readonly rejected: readonly Text[] }) | undefined;
 
 /** Whose network it is, and what is here. */
 export interface ChooseOptions {
@@ -135,7 +136,10 @@ export function networkLesson(
   const name = next?.driver.name ?? `${options.row.title}'s own network`;
   // With that one the VM program serves, and the next attempt may succeed at once.
   const { recovery, vmFault, ...rest } = failure;
-  return { failure: { ...rest, hint: `The next attempt uses ${name}. ${failure.hint}` }, verdict };
+  return {
+    failure: { ...rest, hint: advice`The next attempt uses ${name}. ${failure.hint}` },
+    verdict,
+  };
 }
 
 /**

@@ -1,6 +1,7 @@
 /** Where Nix would build a derivation, and why: its own rules (build-remote.cc, derivation goals), on what is known. Pure. */
 import { configure, fitReasons, type Reason } from './fit-reasons.ts';
 import type { MachinesEntry } from './machines.ts';
+import { advice, ours, type Text } from '../system/advice.ts';
 
 /** What Nix says of a derivation. */
 export interface Derivation {
@@ -117,7 +118,7 @@ function lineReasons(world: RoutingFacts): Reason[] {
       : {
           holds: false,
           text: `the setting \`builders\` is ${JSON.stringify(hidden)}, which does not refer to that list`,
-          remedy: 'To see the file and the line, run: linuxkit-builder doctor',
+          remedy: seeWhere,
         },
     ours === undefined
       ? { holds: false, text: 'the builder is not in the list', remedy: registering(world) }
@@ -132,9 +133,14 @@ function lineReasons(world: RoutingFacts): Reason[] {
 }
 
 /** Of a machine on which nothing has been set up, one command does all of it. */
-const registering = ({ isSetUp, othersName }: RoutingFacts): string =>
-  isSetUp ? configure : othersName === undefined ? up : `Ask ${othersName} to run: ${configure}`;
-const up = 'linuxkit-builder up';
+const registering = ({ isSetUp, othersName }: RoutingFacts): Text =>
+  isSetUp
+    ? configure
+    : othersName === undefined
+      ? up
+      : advice`Ask ${othersName} to run: ${configure}`;
+const up = ours('up');
+const seeWhere = advice`To see the file and the line, run: ${ours('doctor')}`;
 
 function daemonReason(world: RoutingFacts): Reason {
   const { builder } = world;
@@ -143,7 +149,7 @@ function daemonReason(world: RoutingFacts): Reason {
     return {
       holds: false,
       text: 'the builder is drained, so it refuses new builds',
-      remedy: 'linuxkit-builder undrain',
+      remedy: ours('undrain'),
     };
   const text = `the builder is '${builder.phase}'`;
   switch (builder.builds) {
@@ -152,7 +158,7 @@ function daemonReason(world: RoutingFacts): Reason {
     case 'later':
       return { holds: true, text: `${text}: a build waits until it is ready` };
     case 'not':
-      return { holds: false, text, remedy: 'linuxkit-builder status' };
+      return { holds: false, text, remedy: ours('status') };
   }
 }
 

@@ -2,6 +2,7 @@
 import type { Config } from '../config/config.ts';
 import type { Problem } from '../domain/problem.ts';
 import { extraSystemsOf } from '../domain/guest-system.ts';
+import { advice, ours, type Text } from '../system/advice.ts';
 
 type Asked = Pick<Config, 'system' | 'extraSystems'>;
 
@@ -28,17 +29,16 @@ export const extraSystemProblems = (
 export const extraSystemWarnings = (
   { extraSystems }: Asked,
   runs: boolean | undefined,
-): readonly string[] =>
+): readonly Text[] =>
   extraSystems.length > 0 && runs === undefined
     ? [
-        `It is not known yet whether the guest can run ${extraSystems.join(', ')} programs. Once the guest is ready, linuxkit-builder status reports it if it cannot.`,
+        advice`It is not known yet whether the guest can run ${extraSystems.join(', ')} programs. Once the guest is ready, ${ours('status')} reports it if it cannot.`,
       ]
     : [];
 
 /** In two or three sentences: builds would come and fail. */
-export const describeLost = (systems: readonly string[]): string =>
-  `The guest cannot run ${systems.join(', ')} programs, but it is registered with Nix for them, so such builds fail. ${regainHint}`;
+export const describeLost = (systems: readonly string[]): Text =>
+  advice`The guest cannot run ${systems.join(', ')} programs, but it is registered with Nix for them, so such builds fail. ${regainHint}`;
 
 /** What helps where a guest no longer runs the programs of a system. */
-export const regainHint =
-  'A new image may be able to (linuxkit-builder image build). Otherwise run: linuxkit-builder configure --reset extra-systems';
+export const regainHint = advice`A new image may be able to (${ours('image build')}). Otherwise run: ${ours('configure', '--reset extra-systems')}`;

@@ -1,5 +1,6 @@
 /** Features that are only true of some guests: not offered unless the guest can do them. Pure. */
 import type { Problem } from '../domain/problem.ts';
+import { advice, ours, type Text } from '../system/advice.ts';
 
 /** What is wrong with offering these; `kvm` is whether the guest has it, undefined where it could not be asked. */
 export function featureProblems(
@@ -39,10 +40,10 @@ export function featureProblems(
 }
 
 /** What cannot be known yet. */
-export const featureWarnings = (features: readonly string[], kvm: boolean | undefined): string[] =>
+export const featureWarnings = (features: readonly string[], kvm: boolean | undefined): Text[] =>
   features.includes('kvm') && kvm === undefined
     ? [
-        'It is not known yet whether the guest has /dev/kvm. Once the guest is ready, run: linuxkit-builder doctor',
+        advice`It is not known yet whether the guest has /dev/kvm. Once the guest is ready, run: ${ours('doctor')}`,
       ]
     : [];
 

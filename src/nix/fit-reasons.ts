@@ -3,16 +3,17 @@ import { extraSystemsOf } from '../domain/guest-system.ts';
 import { regainHint } from './extra-systems.ts';
 import { misspelt, missingInGuest } from './features.ts';
 import type { MachinesEntry } from './machines.ts';
+import { advice, ours, type Text } from '../system/advice.ts';
 
 /** One condition, held or not, with what helps. */
 export interface Reason {
   readonly holds: boolean;
   readonly text: string;
-  readonly remedy?: string;
+  readonly remedy?: Text;
 }
 
 /** As a remedy. */
-export const configure = 'linuxkit-builder configure';
+export const configure = ours('configure');
 
 interface Asked {
   readonly system: string;
@@ -54,11 +55,11 @@ function systemReason(system: string, ours: readonly string[]): Reason {
 }
 
 /** What its guest may run is offered where it does; anything else is another machine's. */
-const otherSystem = (system: string, ours: readonly string[]): string =>
+const otherSystem = (system: string, ours: readonly string[]): Text =>
   Object.entries(extraSystemsOf).some(
     ([own, more]) => ours.includes(own) && more.some((name) => name === system),
   )
-    ? `If the guest can run that, which is tested, run: ${configure} --extra-systems ${system}`
+    ? advice`If the guest can run that, which is tested, run: ${configure} --extra-systems ${system}`
     : `Build it for the builder's system: --system ${ours[0] ?? ''}, or --argstr system ${ours[0] ?? ''}`;
 
 /** What the line offers, less what a guest cannot do whatever the line says. */
@@ -84,7 +85,7 @@ function featureReason(features: readonly string[], ours: MachinesEntry): Reason
   };
 }
 
-function offering(lacking: readonly string[], ours: MachinesEntry): string {
+function offering(lacking: readonly string[], ours: MachinesEntry): Text {
   if (lacking.includes('kvm')) return 'The builder offers kvm only if the guest has /dev/kvm.';
   const meant = lacking.flatMap((name) => {
     const known = misspelt(name);
@@ -92,11 +93,11 @@ function offering(lacking: readonly string[], ours: MachinesEntry): string {
   });
   return meant.length > 0
     ? `${meant.join(' ')} If so, fix the derivation.`
-    : `If the guest can provide that, run: ${configure} -f ${[...ours.features, ...lacking].join(',')}`;
+    : advice`If the guest can provide that, run: ${configure} -f ${[...ours.features, ...lacking].join(',')}`;
 }
 
 const reservedReason = (features: readonly string[]): Reason => ({
   holds: false,
   text: `the list reserves the builder for builds that require ${features.join(', ')}`,
-  remedy: `Put - in column 7 of its line, or run: ${configure}`,
+  remedy: advice`Put - in column 7 of its line, or run: ${configure}`,
 });

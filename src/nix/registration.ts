@@ -5,19 +5,20 @@ import { systemPathsOf } from '../host/system-paths.ts';
 import { readIfThere } from '../system/files/files.ts';
 import { fieldsOf } from '../system/socket/json-lines.ts';
 import type { CliContext } from '../command/context.ts';
+import { advice, ours, type Text } from '../system/advice.ts';
 
 /** Why no build will come although the guest is ready, and what mends it; undefined where nothing speaks against it. */
 export function notRegistered(
   { root }: Layout,
   { env }: Pick<CliContext, 'env'>,
-): string | undefined {
+): Text | undefined {
   const owner = ownerOf(env);
   if (owner === 'unreadable' || owner?.directory === root) return undefined;
   const whom =
     owner === undefined
       ? ''
       : ` The registered one belongs to ${owner.name}, in ${owner.directory}.`;
-  return `This builder is not registered with Nix, so no builds are sent to it.${whom} Register it: linuxkit-builder configure`;
+  return advice`This builder is not registered with Nix, so no builds are sent to it.${whom} Register it: ${ours('configure')}`;
 }
 
 /** Whose builder root knows. Read without a check of the whole record, which is `doctor`'s affair: `status` is to be quick. */

@@ -12,6 +12,7 @@ import { identify } from '../system/process/process.ts';
 import type { Asked } from './configure/new-settings.ts';
 import type { ConfigureFlags } from './configure/request.ts';
 import { quotedWord } from '../system/shell.ts';
+import { advice, ours } from '../system/advice.ts';
 
 export interface LegacyState {
   /** Its settings as ours. CPUs it did not keep. */
@@ -129,7 +130,7 @@ export const itsVmLives = (root: string, pid: number) => ({
 export const wasNeverOurs = (root: string): Failure => ({
   kind: 'legacy-directory',
   message: `${root} belongs to linuxkit-nix and was never taken over, so there is nothing to undo. Nothing was changed. To remove it:`,
-  hint: 'To take it over instead: linuxkit-builder configure --take-over',
+  hint: advice`To take it over instead: ${ours('configure', '--take-over')}`,
   exit: Exit.usage,
   lines: [
     `launchctl remove ${label}; rm -f ~/Library/LaunchAgents/${label}.plist`,

@@ -9,13 +9,14 @@ import {
   type WantedFile,
 } from '../host/file-change.ts';
 import { logReceipt, receiptOf, receiptsOf, recordReceipts } from '../host/receipts.ts';
+import { type Text, textLines } from '../system/advice.ts';
 
 /** What a person has to do, since the file is not ours to change. */
 export interface ByHand {
   readonly path: string;
   /** Why, after the path: `is made by Nix (/nix/store/...)`. */
   readonly why: string;
-  readonly text: string;
+  readonly text: Text;
 }
 
 /** A file that is as it should be. */
@@ -60,9 +61,9 @@ function byHandOf({ path, byHand: text }: WantedFile, examined: Examined): ByHan
 }
 
 /** What is said of one. */
-export const leftToPerson = ({ path, why, text }: ByHand): string[] => [
+export const leftToPerson = ({ path, why, text }: ByHand): Text[] => [
   `${path} ${why}, so it was not changed.`,
-  ...text.split('\n'),
+  ...textLines(text),
 ];
 
 interface JournalOptions {

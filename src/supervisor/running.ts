@@ -1,5 +1,6 @@
 /** What a start has acquired: the only record of what has to be ended with it. */
 import type { Unfit } from '../net/networks.ts';
+import type { Text } from '../system/advice.ts';
 import type { Child } from '../system/process/child.ts';
 import type { PidFiles } from '../system/files/pidfile.ts';
 import type { Used } from '../vm/accelerator.ts';
@@ -55,7 +56,7 @@ export interface RunningNetwork {
   readonly child: Child;
   readonly name: string;
   /** A sentence for each better one that does not serve here. */
-  readonly rejected: readonly string[];
+  readonly rejected: readonly Text[];
   readonly pid: PidFiles;
   readonly output: ChildOutput;
   /** How long it is worth waiting after SIGTERM. */

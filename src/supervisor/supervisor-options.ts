@@ -9,7 +9,10 @@ import type { Status } from './status/status-schema.ts';
 
 /** Everything that comes from outside, so that a test can have its own. */
 export interface SupervisorOptions
-  extends StagingOptions, DoorControlOptions, Pick<StatusInput, 'daemon' | 'release'> {
+  extends
+    StagingOptions,
+    DoorControlOptions,
+    Pick<StatusInput, 'daemon' | 'release' | 'directory'> {
   readonly log: Log;
   readonly policy: Policy;
   /** As {@link StatusRecord} tells it. */

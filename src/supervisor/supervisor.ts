@@ -1,6 +1,7 @@
 /** The loop: event in, step, state out, effects performed. Decisions are in lifecycle.ts, deeds in start.ts and stop.ts. */
 import { doorReasons, startReasons } from './lifecycle/own-reasons.ts';
 import type { Inside } from '../guest/agent/inside.ts';
+import { plainly } from '../system/advice.ts';
 import type { Failure } from '../system/failure.ts';
 import type { Verdicts } from '../domain/verdicts.ts';
 import { directoryLost } from './health/child-failures.ts';
@@ -178,7 +179,7 @@ export class Supervisor {
         return this.doorControl.hold(doorReasons.paused);
       case 'refuse-door':
         this.#starts.removeFiles();
-        return this.doorControl.refuse(sentenceOf(this.#state));
+        return this.doorControl.refuse(plainly(sentenceOf(this.#state)));
       case 'leave':
         return void this.#close(effect.why);
       default:

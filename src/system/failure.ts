@@ -2,6 +2,7 @@
  * Expected trouble, as data: what happened, why, and what to do about it. A Failure travels in states, records
  * and messages; {@link Failed} carries one through code that acts. Any other exception is a bug of ours.
  */
+import { plainly, type Text } from './advice.ts';
 
 /** Exit codes of sysexits(3), the ones we use. */
 export const Exit = {
@@ -35,7 +36,7 @@ export interface Failure {
   /** What happened, with the facts: one sentence. */
   readonly message: string;
   /** What to do about it: a sentence or a command. */
-  readonly hint: string;
+  readonly hint: Text;
   readonly exit: ExitCode;
   /** Default: retry. */
   readonly recovery?: Recovery;
@@ -54,30 +55,29 @@ export interface Failure {
   readonly deaf?: 'frozen' | 'dead';
   /** The way in which the guest goes into a file and goes on from it may not work here. All else that ends a suspend passes. */
   readonly suspendFault?: true;
+  /** Nothing is set up: the hint says how to do that, which is not for whoever has another's builder already. */
+  readonly needsSetUp?: true;
   /** Without what it names no daemon can begin, and only a person can mend it: one that a keeper started waits for that. */
   readonly blocksDaemon?: true;
   /** Worth keeping the evidence of. */
   readonly isIncident?: boolean;
   /** Last words of the program concerned, oldest first. */
-  readonly lines?: readonly string[];
+  readonly lines?: readonly Text[];
   /** A parser's words, which repeat a piece of a file: for a terminal, never for a record or a report. */
   readonly quotes?: string;
   /** What others have reported of the same: its cause, what helps, and where. */
-  readonly known?: string;
+  readonly known?: Text;
 }
 
 /** The one exception that is not a bug: it carries a Failure to whoever decides. */
 export class Failed extends Error {
   readonly failure: Failure;
   constructor(failure: Failure, options?: ErrorOptions) {
-    super(`${failure.message} ${failure.hint}`, options);
+    super(`${failure.message} ${plainly(failure.hint)}`, options);
     this.name = 'Failed';
     this.failure = failure;
   }
 }
-
-/** Text that something else follows: with a full stop, where it has none. A hint that ends with a command has none. */
-export const asSentence = (text: string): string => (/[.!?]$/.test(text) ? text : `${text}.`);
 
 /** What was thrown, as a Failure; a bug becomes `bug` with its stack in the lines. */
 export function failureOf(thrown: unknown): Failure {

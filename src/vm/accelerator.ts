@@ -10,23 +10,26 @@ import { versionOf } from '../system/files/stamp.ts';
 import {
   firstFit,
   readVerdicts,
+  remediesOf,
   describeRejection,
   tryAgain,
   verdictOn,
   Verdicts,
   type Lesson,
+  type Rejection,
   type Verdict,
 } from '../domain/verdicts.ts';
 import { tryAccelerator } from './qemu/trial.ts';
 import type { Accelerator, PlanInput } from './vm-driver.ts';
 import { kvmObstacle } from './kvm-device.ts';
 import { trialPlan } from './qemu/qemu-argv.ts';
+import { advice, asSentence, joinTexts, ours, type Text } from '../system/advice.ts';
 
 /** The way that a guest is run in, and why it is not a better one. */
 interface Choice {
   readonly accelerator: Accelerator;
   /** A sentence for each better one that is not used, with what mends that. */
-  readonly rejected: readonly string[];
+  readonly rejected: readonly Text[];
   /** False when the verdict was remembered, or none was needed. */
   readonly tried: boolean;
 }
@@ -57,7 +60,7 @@ export async function chooseAccelerator(
     const verdict = (way: Accelerator) => found.get(way) ?? knownOf(way, input, known);
     const { fit, rejected } = firstFit(waysFor(config), verdict);
     const sentences = rejected.map(describeRejection);
-    if (fit === undefined) throw new Failed(runsNothing(program, sentences));
+    if (fit === undefined) throw new Failed(runsNothing(program, rejected));
     if (fit === 'tcg' || verdict(fit) !== undefined)
       return { accelerator: fit, rejected: sentences, tried };
     const obstacle = await tryAccelerator({ ...input, accelerator: fit }, clock, signal);
@@ -83,11 +86,11 @@ function verdictOfTrial(
 function forced(accelerator: Accelerator, kvm?: string): Choice {
   const obstacle = accelerator === 'kvm' ? kvmObstacle(kvm) : undefined;
   if (obstacle === undefined) return { accelerator, rejected: [], tried: false };
-  const { why, remedy = '' } = obstacle;
+  const { why, remedy } = obstacle;
   throw new Failed({
     kind: 'accelerator-unusable',
     message: `Cannot run the guest with kvm, as configured: ${why}.`,
-    hint: `${remedy} ${chooseItself}`.trim(),
+    hint: remedy === undefined ? chooseItself : advice`${remedy} ${chooseItself}`,
     exit: Exit.unavailable,
     recovery: 'give-up',
     deaf: 'dead',
@@ -174,13 +177,15 @@ const passedOver = (failure: Failure, way: Accelerator, next: Accelerator): Fail
   recovery: 'other-way',
 });
 
-const chooseItself = 'Choose automatically: linuxkit-builder configure --accelerator auto';
+const chooseItself = advice`Choose automatically: ${ours('configure', '--accelerator auto')}`;
 
-const runsNothing = (program: string, rejected: readonly string[]): Failure => ({
+const seeOutput = advice`See its output: ${ours('logs')}. If that does not say why, install another QEMU.`;
+
+const runsNothing = (program: string, rejected: readonly Rejection[]): Failure => ({
   kind: 'no-accelerator',
   vmFault: 'lasts',
-  message: `${program} cannot run the guest with any accelerator: ${rejected.join(' ')}`,
-  hint: 'See its output: linuxkit-builder logs. If that does not say why, install another QEMU.',
+  message: `${program} cannot run the guest with any accelerator: ${rejected.map(({ way, why }) => `${way}: ${asSentence(why)}`).join(' ')}`,
+  hint: joinTexts([...new Set(rejected.flatMap(remediesOf)), seeOutput], ' '),
   exit: Exit.unavailable,
   recovery: 'give-up',
 });

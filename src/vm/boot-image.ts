@@ -5,6 +5,7 @@ import { closeSync, openSync, readFileSync, readSync, statSync } from 'node:fs';
 import * as v from 'valibot';
 import type { System } from '../domain/guest-system.ts';
 import { Exit, Failed, errorCode, type Recovery } from '../system/failure.ts';
+import { advice, ours } from '../system/advice.ts';
 
 /** The files of a bundle; whether they are there is another question. */
 export interface BootImage {
@@ -179,7 +180,7 @@ const bad = (kind: string, why: string, exit: 65 | 66, recovery: Recovery = 'giv
   new Failed({
     kind,
     message: `Cannot use the image: ${why}.`,
-    hint: 'Build the image: linuxkit-builder image build',
+    hint: advice`Build the image: ${ours('image build')}`,
     exit,
     recovery,
     blames: 'image',

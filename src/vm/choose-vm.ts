@@ -5,6 +5,7 @@
 import type { Config } from '../config/config.ts';
 import type { Layout } from '../config/layout.ts';
 import { networkNames, vmNames } from '../domain/vm-programs.ts';
+import type { Text } from '../system/advice.ts';
 import { Exit, Failed, type Failure } from '../system/failure.ts';
 import { supported, systemVersion } from '../system/host/host.ts';
 import { managerHere, programMissing, tryProgram } from '../system/process/find-program.ts';
@@ -29,7 +30,7 @@ export interface VmChoice {
   /** A sentence. */
   readonly why: string;
   /** A sentence for each better one that does not serve. */
-  readonly rejected: readonly string[];
+  readonly rejected: readonly Text[];
 }
 
 /** What of the settings decides it. */

@@ -4,6 +4,7 @@
  */
 import * as v from 'valibot';
 import type { Manifest } from './boot-image.ts';
+import { advice, ours, type Text } from '../system/advice.ts';
 
 /** An image whose security index is older is told of. */
 const oldAfterDays = 45;
@@ -58,12 +59,7 @@ export function ageOf(
 }
 
 /** For people; undefined where there is nothing to tell. */
-export function describeAge({
-  days,
-  newer = 0,
-  isOld,
-  securityDate,
-}: ImageAge): string | undefined {
+export function describeAge({ days, newer = 0, isOld, securityDate }: ImageAge): Text | undefined {
   if (!isOld && newer === 0 && securityDate !== undefined) return undefined;
   const since =
     securityDate === undefined
@@ -71,5 +67,5 @@ export function describeAge({
       : `${days} ${days === 1 ? 'day' : 'days'} behind Debian's security updates`;
   const packages = newer === 1 ? '1 package is' : `${newer} packages are`;
   const known = newer === 0 ? '' : `; ${packages} newer there`;
-  return `The image is ${since}${known}. Update it: linuxkit-builder image update`;
+  return advice`The image is ${since}${known}. Update it: ${ours('image update')}`;
 }

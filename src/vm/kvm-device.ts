@@ -2,11 +2,12 @@
 import { refusal } from '../system/files/reasons.ts';
 import { closeSync, openSync, statSync } from 'node:fs';
 import { errorCode } from '../system/failure.ts';
+import { advice, ours, type Text } from '../system/advice.ts';
 
 /** Why a way does not work, and what mends that where it is known. */
 export interface Obstacle {
   readonly why: string;
-  readonly remedy?: string;
+  readonly remedy?: Text;
   /** It ends with another program: nothing to remember. */
   readonly isPassing?: boolean;
 }
@@ -56,7 +57,7 @@ export function obstacleOf(code: string, device: string): Obstacle {
     case 'EACCES':
       return {
         why: `this user is not allowed to open ${device}`,
-        remedy: `Add the user to the group that owns ${device}: sudo usermod -aG kvm USER. Then log in again, and run linuxkit-builder stop and linuxkit-builder start.`,
+        remedy: advice`Add the user to the group that owns ${device}: sudo usermod -aG kvm USER. Then log in again, and run ${ours('stop')} and ${ours('start')}.`,
       };
     case 'EPERM':
       return {

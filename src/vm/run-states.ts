@@ -3,6 +3,7 @@
  * the only place that decides by them.
  */
 import { Exit, type Failure } from '../system/failure.ts';
+import { advice, ours, type Text } from '../system/advice.ts';
 
 /**
  * `runs`: nothing. `left`: somebody works with it, or QEMU itself; it is waited for as long as that takes. `disk`: the host's disk failed
@@ -10,29 +11,29 @@ import { Exit, type Failure } from '../system/failure.ts';
  */
 type Row =
   | { readonly treatment: 'runs' }
-  | { readonly treatment: 'left' | 'disk' | 'woken'; readonly sentence: string }
+  | { readonly treatment: 'left' | 'disk' | 'woken'; readonly sentence: Text }
   | { readonly treatment: 'lost'; readonly failure: Failure };
 
-const left = (sentence: string) => ({ treatment: 'left', sentence }) as const;
+const left = (sentence: Text) => ({ treatment: 'left', sentence }) as const;
 const lost = (failure: Failure) => ({ treatment: 'lost', failure }) as const;
 
-const goOn = 'Enter `cont` in a QEMU monitor to resume it, or run linuxkit-builder restart.';
+const goOn = advice`Enter \`cont\` in a QEMU monitor to resume it, or run ${ours('restart')}.`;
 
 /** By QEMU's own names. */
 export const runStates = {
   running: { treatment: 'runs' },
-  paused: left(`Paused: a user paused the VM. ${goOn}`),
+  paused: left(advice`Paused: a user paused the VM. ${goOn}`),
   debug: left('Paused: a debugger stopped the VM. It resumes when the debugger continues.'),
-  prelaunch: left(`Paused: QEMU was started with -S. ${goOn}`),
+  prelaunch: left(advice`Paused: QEMU was started with -S. ${goOn}`),
   preconfig: left(
-    'Paused: QEMU was started with --preconfig. Enter `x-exit-preconfig` in a QEMU monitor to resume it, or run linuxkit-builder restart.',
+    advice`Paused: QEMU was started with --preconfig. Enter \`x-exit-preconfig\` in a QEMU monitor to resume it, or run ${ours('restart')}.`,
   ),
   inmigrate: left('Paused: the VM waits for a saved state to load (-incoming).'),
   'finish-migrate': left(
     "Paused: the VM's state is being saved or migrated. It resumes by itself.",
   ),
   postmigrate: left(
-    "Paused: a user saved or migrated the VM's state, so it may be running elsewhere. To restart it here, run linuxkit-builder restart.",
+    advice`Paused: a user saved or migrated the VM's state, so it may be running elsewhere. To restart it here, run ${ours('restart')}.`,
   ),
   'save-vm': left("Paused: the VM's state is being saved. It resumes by itself."),
   'restore-vm': left('Paused: a saved state of the VM is being loaded. It resumes by itself.'),
@@ -51,14 +52,14 @@ export const runStates = {
   'internal-error': lost({
     kind: 'accelerator-broken',
     message: 'QEMU stopped the guest because of an internal error.',
-    hint: 'The next accelerator is tried. To choose one: linuxkit-builder configure --accelerator NAME',
+    hint: advice`The next accelerator is tried. To choose one: ${ours('configure', '--accelerator NAME')}`,
     exit: Exit.unavailable,
     deaf: 'dead',
   }),
   'guest-panicked': lost({
     kind: 'guest-panicked',
     message: "The guest's kernel panicked.",
-    hint: "See the guest's last lines: linuxkit-builder console",
+    hint: advice`See the guest's last lines: ${ours('console')}`,
     exit: Exit.unavailable,
     blames: 'image',
     deaf: 'frozen',
@@ -67,14 +68,14 @@ export const runStates = {
   watchdog: lost({
     kind: 'vm-watchdog',
     message: "The VM's watchdog stopped the guest because it was frozen.",
-    hint: "See the guest's last lines: linuxkit-builder console",
+    hint: advice`See the guest's last lines: ${ours('console')}`,
     exit: Exit.unavailable,
     deaf: 'dead',
   }),
   shutdown: lost({
     kind: 'guest-powered-off',
     message: 'The guest shut down by itself, but QEMU is still running.',
-    hint: "See the guest's last lines: linuxkit-builder console",
+    hint: advice`See the guest's last lines: ${ours('console')}`,
     exit: Exit.unavailable,
     blames: 'image',
     deaf: 'dead',

@@ -10,6 +10,7 @@ import {
   type Lesson,
   type Verdict,
 } from '../domain/verdicts.ts';
+import type { Text } from '../system/advice.ts';
 import type { Failure } from '../system/failure.ts';
 import { factsOf, heldAgainst, type ChooseVm } from './choose-vm.ts';
 import { hasRecord, keepVm, readKept } from './kept-vm.ts';
@@ -78,7 +79,7 @@ function passedOver(
     driver,
     next,
     hint,
-  }: { readonly driver: VmDriver; readonly next: VmDriver; readonly hint: string },
+  }: { readonly driver: VmDriver; readonly next: VmDriver; readonly hint: Text },
 ): Failure {
   // It is neither the image's fault then, nor that of the next one, nor of the way in which a guest is suspended.
   const { blames, vmFault, suspendFault, ...rest } = failure;

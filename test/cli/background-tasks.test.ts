@@ -4,6 +4,7 @@ import type { CliContext } from '../../src/command/context.ts';
 import { loadAndWatch } from '../../src/cli/daemon/background-tasks.ts';
 import { layoutOf } from '../../src/config/layout.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
+import { plainly } from '../../src/system/advice.ts';
 
 function world() {
   const clock = new FakeClock();
@@ -16,8 +17,8 @@ function world() {
     isTTY: false,
     clock,
     signal: over.signal,
-    out: (line) => said.push(line),
-    err: (line) => said.push(line),
+    out: (line) => said.push(plainly(line)),
+    err: (line) => said.push(plainly(line)),
     onStopSignal: () => undefined,
     exit: () => undefined,
   };

@@ -7,6 +7,7 @@ import { isSame, knownDirectory } from '../../src/host/known-directory.ts';
 import { configureRig } from '../setup/configure-rig.ts';
 import { needs } from '../needs.ts';
 import { nothingToUndo } from '../../src/setup/root/root-removal.ts';
+import { plainly } from '../../src/system/advice.ts';
 
 // Root's part needs root's rights.
 
@@ -111,7 +112,7 @@ const contextOf = (env: NodeJS.ProcessEnv, said: string[] = []): CliContext => (
   isTTY: false,
   signal: new AbortController().signal,
   out: () => undefined,
-  err: (line) => said.push(line),
+  err: (line) => said.push(plainly(line)),
   exit: () => undefined,
   onStopSignal: () => undefined,
   clock: undefined as never,

@@ -7,10 +7,12 @@ import { diskVerbs, deletedDisk, noDisk } from '../../src/cli/guest/disk-command
 import { layoutOf, type Layout } from '../../src/config/layout.ts';
 import { exposureOf, recordBlank, recordGuest } from '../../src/supervisor/disk/disk-record.ts';
 import { readRejection } from '../../src/supervisor/start/image-choice.ts';
+import { plainly } from '../../src/system/advice.ts';
 import { systemClock } from '../../src/system/time/clock.ts';
 import { failureOf, type Failure } from '../../src/system/failure.ts';
 import { tryKernelLock } from '../../src/system/lock/lock.ts';
 import { keepVerdict } from '../../src/domain/verdicts.ts';
+import { saying } from '../fakes/saying.ts';
 
 let layout: Layout;
 beforeEach(() => {
@@ -33,8 +35,8 @@ async function disk(...argv: string[]): Promise<{ out: string; failure: Failure 
     assets: '/nonexistent',
     isTTY: false,
     clock: systemClock,
-    out: (line) => (out += `${line}\n`),
-    err: (line) => (out += `${line}\n`),
+    out: (line) => (out += `${plainly(line)}\n`),
+    err: (line) => (out += `${plainly(line)}\n`),
     signal: new AbortController().signal,
     onStopSignal: () => undefined,
     exit: () => undefined,
@@ -52,7 +54,7 @@ test('reset gives an image that did not get ready on the old disk another chance
   const why = { subject: 'image', way: 'newest', basis: 'i', why: 'no' } as const;
   keepVerdict({ ...why, at: 'then', holdsUntil: 'image-build' }, layout.verdicts);
   expect(readRejection(layout)).toMatchObject({ image: 'i' });
-  expect((await disk('reset', '--yes')).out).toContain(deletedDisk);
+  expect((await disk('reset', '--yes')).out).toContain(plainly(deletedDisk));
   expect(readRejection(layout)).toBeUndefined();
 });
 
@@ -62,7 +64,7 @@ test('reset deletes the disk with what is recorded of it, and nothing else', asy
   expect(failure).toMatchObject({ kind: 'needs-yes', exit: 64 });
   expect(failure?.message).toContain(layout.root);
   expect(existsSync(layout.disk)).toBe(true);
-  expect((await disk('reset', '--yes')).out).toContain(deletedDisk);
+  expect((await disk('reset', '--yes')).out).toContain(plainly(deletedDisk));
   expect(existsSync(layout.disk)).toBe(false);
   expect(existsSync(layout.diskRecord)).toBe(false);
   expect(existsSync(layout.clientKey)).toBe(true);
@@ -77,7 +79,7 @@ test.each([
   try {
     expect((await disk('reset', '--yes')).failure).toMatchObject({
       kind: 'disk-in-use',
-      hint: expect.stringContaining('linuxkit-builder stop') as string,
+      hint: saying('linuxkit-builder stop'),
     });
     expect(existsSync(layout.disk)).toBe(true);
   } finally {

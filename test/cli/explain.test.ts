@@ -9,6 +9,7 @@ import { exampleNix } from '../../src/nix/example.ts';
 import { machinesLine } from '../../src/nix/machines.ts';
 import { openControl } from '../../src/supervisor/daemon/control.ts';
 import { silent } from '../../src/system/log.ts';
+import { plainly } from '../../src/system/advice.ts';
 import { systemClock } from '../../src/system/time/clock.ts';
 import { Failed } from '../../src/system/failure.ts';
 import { asker, calm } from '../fakes/commands.ts';
@@ -107,6 +108,6 @@ describe('explain, with the real Nix', needs({ programs: ['nix-instantiate'] }),
   test("fails with Nix's own words", async () => {
     const failed = await explained('{ syntax').catch((error: unknown) => error);
     expect((failed as Failed).failure).toMatchObject({ kind: 'nix-does-not-say' });
-    expect((failed as Failed).failure.lines?.join(' ')).toContain('syntax error');
+    expect((failed as Failed).failure.lines?.map(plainly).join(' ')).toContain('syntax error');
   });
 });

@@ -14,6 +14,7 @@ import { join } from 'node:path';
 import { Command } from 'commander';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { imageVerbs } from '../../src/cli/image/image-command.ts';
+import { plainly } from '../../src/system/advice.ts';
 import { systemClock } from '../../src/system/time/clock.ts';
 import { failureOf, type Failure } from '../../src/system/failure.ts';
 import { openControl } from '../../src/supervisor/daemon/control.ts';
@@ -24,6 +25,7 @@ import { fakeKernel, publishSmall } from '../fakes/fake-image.ts';
 import { layoutOf } from '../../src/config/layout.ts';
 import { FakeMirror, fakeKey, sendRange } from '../fakes/fake-mirror.ts';
 import { FakeProxy } from '../fakes/fake-proxy.ts';
+import { saying } from '../fakes/saying.ts';
 
 const key = await fakeKey({ date: new Date('2020-01-01') });
 let mirror: FakeMirror;
@@ -65,8 +67,8 @@ async function image(...argv: string[]): Promise<Outcome> {
     env,
     home: '/nonexistent',
     assets: directory,
-    out: (line) => (said.out += `${line}\n`),
-    err: (line) => (said.err += `${line}\n`),
+    out: (line) => (said.out += `${plainly(line)}\n`),
+    err: (line) => (said.err += `${plainly(line)}\n`),
     isTTY: false,
     signal: new AbortController().signal,
     clock: systemClock,
@@ -351,7 +353,7 @@ describe('image verify and image info', () => {
     for (const verb of ['verify', 'info'])
       expect((await image(verb)).failure).toMatchObject({
         kind: 'image-missing',
-        hint: 'Build the image: linuxkit-builder image build',
+        hint: saying('Build the image: linuxkit-builder image build'),
       });
   });
 

@@ -6,6 +6,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { run } from '../../src/cli/program.ts';
 import { Exit } from '../../src/system/failure.ts';
 import { systemClock } from '../../src/system/time/clock.ts';
+import { saying } from '../fakes/saying.ts';
 
 let tree: string;
 beforeEach(() => (tree = mkdtempSync(join(tmpdir(), 'newcomer-'))));
@@ -64,7 +65,7 @@ test('doctor advises it for the settings, and skips what depends on them', async
   const { findings } = JSON.parse(said.at(-1) ?? '') as { findings: { name: string }[] };
   expect(findings.find(({ name }) => name === 'settings')).toMatchObject({
     kind: 'bad',
-    remedy: expect.stringMatching(/linuxkit-builder up$/) as string,
+    remedy: saying(/linuxkit-builder up$/),
   });
   expect(findings.find(({ name }) => name === 'daemon')).toMatchObject({ kind: 'skipped' });
 });

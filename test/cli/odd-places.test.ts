@@ -18,6 +18,7 @@ import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parseConfig } from '../../src/config/config.ts';
 import { layoutOf } from '../../src/config/layout.ts';
+import { plainly } from '../../src/system/advice.ts';
 import { systemPath, tryProgram } from '../../src/system/process/find-program.ts';
 import { systemClock } from '../../src/system/time/clock.ts';
 import { qemuProgram } from '../../src/vm/qemu/qemu-argv.ts';
@@ -245,7 +246,7 @@ test('a folder for temporary files that is not there is named where one is neede
   try {
     const { failure } = await rig.run('--no-root');
     expect(failure).toMatchObject({ kind: 'no-temporary-files' });
-    expect(failure?.hint).toContain('TMPDIR');
+    expect(plainly(failure?.hint ?? '')).toContain('TMPDIR');
   } finally {
     if (before === undefined) delete process.env['TMPDIR'];
     else process.env['TMPDIR'] = before;

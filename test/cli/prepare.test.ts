@@ -25,6 +25,7 @@ import { layoutOf, type Layout } from '../../src/config/layout.ts';
 import { directoryChanges } from '../../src/setup/directories.ts';
 import { systemPathsOf, rootPaths } from '../../src/host/system-paths.ts';
 import { openControl } from '../../src/supervisor/daemon/control.ts';
+import { plainly } from '../../src/system/advice.ts';
 import { systemClock } from '../../src/system/time/clock.ts';
 import { failureOf } from '../../src/system/failure.ts';
 import { makePrivate } from '../../src/system/files/files.ts';
@@ -45,8 +46,8 @@ beforeEach(() => {
     env: { LINUXKIT_BUILDER_TREE: tree },
     home: join(tree, 'home'),
     assets: tree,
-    out: (line) => said.push(line),
-    err: (line) => said.push(line),
+    out: (line) => said.push(plainly(line)),
+    err: (line) => said.push(plainly(line)),
     isTTY: false,
     signal: new AbortController().signal,
     clock: systemClock,

@@ -8,6 +8,7 @@ import { suspendVerb } from '../../src/cli/guest/suspend-commands.ts';
 import type { CliContext } from '../../src/command/context.ts';
 import { layoutOf, type Layout } from '../../src/config/layout.ts';
 import { openControl } from '../../src/supervisor/daemon/control.ts';
+import { plainly } from '../../src/system/advice.ts';
 import { silent } from '../../src/system/log.ts';
 import { calm } from '../fakes/commands.ts';
 import { HastyClock, ready } from '../messages/command-rig.ts';
@@ -41,7 +42,7 @@ async function suspend(silentFor: number): Promise<{ asked: number; lines: strin
     assets: '/nonexistent',
     isTTY: false,
     clock: new HastyClock(),
-    out: (line) => void lines.push(line),
+    out: (line) => void lines.push(plainly(line)),
     err: nothing,
     onStopSignal: nothing,
     exit: nothing,

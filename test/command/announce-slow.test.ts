@@ -3,6 +3,7 @@ import { movesCursor, type CliContext } from '../../src/command/context.ts';
 import { saying } from '../../src/command/announce-slow.ts';
 import { progressView } from '../../src/command/progress.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
+import { plainly } from '../../src/system/advice.ts';
 
 function world(env: NodeJS.ProcessEnv = {}, isTTY = false) {
   const clock = new FakeClock();
@@ -16,7 +17,7 @@ function world(env: NodeJS.ProcessEnv = {}, isTTY = false) {
     out: () => undefined,
     onStopSignal: () => undefined,
     exit: () => undefined,
-    err: (line) => said.push(line),
+    err: (line) => said.push(plainly(line)),
     signal: new AbortController().signal,
   };
   return { clock, said, context };

@@ -4,51 +4,11 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { run } from '../../src/cli/program.ts';
 import { isDeclaredElsewhere } from '../../src/command/context.ts';
-import { withDirectory } from '../../src/command/say.ts';
 import { layoutOf } from '../../src/config/layout.ts';
+import { verbs } from '../../src/system/advice.ts';
 import { systemClock } from '../../src/system/time/clock.ts';
 
 describe('a remedy for a builder in a place of its own', () => {
-  const verbs = ['start', 'configure', 'image build', 'ssh', 'disk reset', 'keys renew'];
-  const say = (line: string, directory = '/s') => withDirectory(line, { directory, verbs });
-
-  test.each([
-    ['Start it: linuxkit-builder start.', 'Start it: linuxkit-builder start -d /s.'],
-    ['linuxkit-builder configure --port 1', 'linuxkit-builder configure -d /s --port 1'],
-    [
-      'linuxkit-builder image build, then linuxkit-builder start',
-      'linuxkit-builder image build -d /s, then linuxkit-builder start -d /s',
-    ],
-    [
-      'linuxkit-builder ssh --root -- nix-collect-garbage',
-      'linuxkit-builder ssh -d /s --root -- nix-collect-garbage',
-    ],
-    // Without it these would be for another builder, whose disk goes.
-    [
-      'linuxkit-builder disk reset (the keys stay)',
-      'linuxkit-builder disk reset -d /s (the keys stay)',
-    ],
-    ['linuxkit-builder keys renew', 'linuxkit-builder keys renew -d /s'],
-  ])('%s', (line, told) => expect(say(line)).toBe(told));
-
-  test.each([
-    'linuxkit-builder starts',
-    'linuxkit-builder start-up',
-    'linuxkit-builder start -d /other',
-    'linuxkit-builder completion zsh',
-    'linuxkit-builder: It failed.',
-    '/x/linuxkit-builder/start',
-    'nothing',
-  ])('%s is left as it is', (line) => expect(say(line)).toBe(line));
-
-  test('can be pasted where the place has a space in its name', () =>
-    expect(say('linuxkit-builder start', '/a b/ä')).toBe("linuxkit-builder start -d '/a b/ä'"));
-
-  // Behaviour 201: A command that a message tells you to run can be pasted into a shell, whatever characters the paths in it
-  // contain.
-  test('can be pasted where the place has a quote in its name', () =>
-    expect(say('linuxkit-builder start', "/it's")).toBe("linuxkit-builder start -d '/it'\\''s'"));
-
   test('names a user in quotes where the name needs them', () => {
     const owner = { name: 'CORP\\jane doe', uid: 1, directory: '/s' };
     const { hint } = isDeclaredElsewhere({ owner } as Parameters<typeof isDeclaredElsewhere>[0]);
@@ -80,6 +40,29 @@ describe('a remedy for a builder in a place of its own', () => {
       [Symbol.dispose]: () => rmSync(dir, { recursive: true }),
     };
   }
+
+  test('names each command that takes -d, and no other', async () => {
+    using there = rig();
+    const { said, world } = there;
+    const helpOf = async (words: readonly string[]) => {
+      said.length = 0;
+      await run([...words, '--help'], world, '0');
+      return said.join('\n');
+    };
+    const below = (help: string) =>
+      [...help.matchAll(/^ {2}([a-z-]+)(?:[ |].*)? {2}/gm)]
+        .map(([, name = '']) => name)
+        .filter((name) => name !== 'help');
+    const found: string[] = [];
+    const visit = async (words: readonly string[]): Promise<void> => {
+      const help = await helpOf(words);
+      if (help.includes('--directory <')) found.push(words.join(' '));
+      else if (/^Usage: .* \[command\]$/m.test(help))
+        for (const name of below(help)) await visit([...words, name]);
+    };
+    await visit([]);
+    expect(found.sort()).toEqual([...verbs]);
+  });
 
   test('is for that builder, where its disk is to go', async () => {
     using there = rig();

@@ -6,6 +6,7 @@ import {
   type HostFacts,
 } from '../../src/config/config.ts';
 import { describeProblem } from '../../src/domain/problem.ts';
+import { plainly } from '../../src/system/advice.ts';
 
 const host: HostFacts = {
   arch: 'x64',
@@ -22,7 +23,7 @@ const problemsOf = (value: unknown, on = host) => {
 };
 const configOf = (value: unknown, on = host) => {
   const parsed = parse(value, on);
-  if (!parsed.ok) throw new Error(parsed.problems.map(describeProblem).join('\n'));
+  if (!parsed.ok) throw new Error(parsed.problems.map(describeProblem).map(plainly).join('\n'));
   return parsed.config;
 };
 
@@ -119,7 +120,7 @@ describe('what is refused', () => {
   ])('%o', (value, path, words) => {
     const problems = problemsOf(value);
     expect(problems.map((problem) => problem.path)).toContain(path);
-    expect(problems.map(describeProblem).join('\n')).toContain(words);
+    expect(problems.map(describeProblem).map(plainly).join('\n')).toContain(words);
     expect(problems.at(-1)?.hint).not.toBe('');
   });
 

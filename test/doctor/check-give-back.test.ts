@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { givenBack } from '../../src/doctor/check-give-back.ts';
 import { vmPrograms } from '../../src/domain/vm-programs.ts';
+import { plainly } from '../../src/system/advice.ts';
 
 // Behaviour 101: Whether freed memory and disk space return to the host is learnt from the guest's kernel, not assumed
 // from the VM program. If memory does not return, `status` and `doctor` say what frees it.
@@ -13,7 +14,7 @@ test('doctor says what goes back, and what ends it where memory does not', () =>
   const wordsOf = (memory: boolean, disk: boolean, row: Parameters<typeof givenBack>[1]) => {
     const verdict = givenBack({ memory, disk }, row);
     if (verdict.kind !== 'note') throw new Error('it is worth knowing');
-    return [verdict.fact, verdict.why] as const;
+    return [verdict.fact, plainly(verdict.why)] as const;
   };
   const [fact, why] = wordsOf(false, true, hyperkit);
   expect(fact).toBe('disk only');

@@ -9,6 +9,8 @@ import { agentPaths, launcherText } from '../../src/service/launchd/launch-agent
 import { unitPath, unitText } from '../../src/service/systemd/systemd-unit.ts';
 import { configureRig } from '../setup/configure-rig.ts';
 import { needs } from '../needs.ts';
+import { plainly } from '../../src/system/advice.ts';
+import { saying } from '../fakes/saying.ts';
 
 type Rig = ReturnType<typeof configureRig>;
 
@@ -34,6 +36,7 @@ async function said(rig: Rig, env: NodeJS.ProcessEnv): Promise<string> {
   return findings
     .filter(({ name }) => name === 'login job')
     .flatMap(findingLines)
+    .map(plainly)
     .join('\n');
 }
 
@@ -94,7 +97,11 @@ describe('the files of the login job', needs('root'), () => {
     const job = findings.find(({ name }) => name === 'login job');
     if (job?.kind !== 'bad') throw new Error('it is bad');
     expect(job.what).toContain('under launchd ended with exit code 78');
-    const sighting = { said: [job.what, job.why], platform: 'darwin', ...job.seen } as const;
+    const sighting = {
+      said: [plainly(job.what), plainly(job.why)],
+      platform: 'darwin',
+      ...job.seen,
+    } as const;
     expect(recognise(sighting).map(({ id }) => id)).toEqual(['job-program-missing']);
   });
 
@@ -148,7 +155,7 @@ describe('a job whose program is gone', needs('root'), () => {
     const [file = ''] = uninstall(rig);
     const [old, job] = await findings(rig, rig.env);
     expect(old).toMatchObject({ name: 'old login job', kind: 'bad' });
-    expect(old && findingLines(old).join('\n')).toContain(
+    expect(old && findingLines(old).map(plainly).join('\n')).toContain(
       `${file} starts a program that does not exist: /gone/dist/main.js.`,
     );
     expect(job).toMatchObject({ kind: 'skipped' });
@@ -189,7 +196,10 @@ describe('a job whose program is gone', needs('root'), () => {
     const files = uninstall(rig);
     rmSync(rig.layout.root, { recursive: true });
     const [old] = await findings(rig, rig.env, '--fix');
-    expect(old).toMatchObject({ kind: 'bad', remedy: 'Stop it first: linuxkit-builder stop' });
+    expect(old).toMatchObject({
+      kind: 'bad',
+      remedy: saying('Stop it first: linuxkit-builder stop'),
+    });
     expect(files.every((path) => existsSync(path))).toBe(true);
   });
 });

@@ -9,6 +9,7 @@ import { sshArgv } from '../../src/doctor/ssh/check-ssh.ts';
 import type { Status } from '../../src/supervisor/status/status-schema.ts';
 import { statusOf } from '../../src/supervisor/status/status-of.ts';
 import { writeStatus } from '../../src/supervisor/status/status-file.ts';
+import { plainly } from '../../src/system/advice.ts';
 import { identify } from '../../src/system/process/process.ts';
 import { bundleAt } from '../../src/vm/boot-image.ts';
 import { fakeKernel } from '../fakes/fake-image.ts';
@@ -55,6 +56,7 @@ const wordsOf = (findings: Awaited<ReturnType<Rig['doctor']>>, name: string) =>
   findings
     .filter((each) => each.name === name)
     .flatMap(findingLines)
+    .map(plainly)
     .join('\n');
 
 describe('doctor, before anything is configured', () => {

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { knownFaults } from '../../src/domain/known-faults.ts';
 import { describeFault, recognise, versionIn, type Sighting } from '../../src/domain/recognise.ts';
 import { withKnownFaults } from '../../src/supervisor/health/with-known-faults.ts';
+import { plainly } from '../../src/system/advice.ts';
 import { macosOf } from '../../src/system/host/host.ts';
 
 const seen = (over: Partial<Sighting>): string[] =>
@@ -18,7 +19,7 @@ describe('known faults', () => {
     expect(pattern ?? exitCodes ?? signals).toBeDefined();
     if (pattern === undefined) expect(program).toBeDefined();
     else expect(() => new RegExp(pattern, 'i')).not.toThrow();
-    expect(describeFault(fault)).toContain(fault.report);
+    expect(plainly(describeFault(fault))).toContain(fault.report);
   });
 
   test('have names of their own', () =>
@@ -138,7 +139,9 @@ describe('the end of a child', () => {
     const output = ['qemu: Failed to get "write" lock'];
     const { known, ...rest } = withKnownFaults(failure, { program: 'qemu', ended, output });
     expect(rest).toEqual(failure);
-    expect(known).toMatch(/^Known issue: Two programs .*lsof nix-disk \(lima-vm\/lima#357\)$/);
+    expect(plainly(known ?? '')).toMatch(
+      /^Known issue: Two programs .*lsof nix-disk \(lima-vm\/lima#357\)$/,
+    );
   });
 
   test('that is not known stays as it is', () =>

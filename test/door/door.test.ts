@@ -3,6 +3,7 @@ import { createServer, type Socket } from 'node:net';
 import { describe, expect, test } from 'vitest';
 import { earlyBytesLimit } from '../../src/door/held-client.ts';
 import { listen } from '../../src/door/listen.ts';
+import { plainly } from '../../src/system/advice.ts';
 import { Failed, failureOf } from '../../src/system/failure.ts';
 import { bannerLine, Client, doorRig, echoing, fakeGuest, greetingLine, until } from './rig.ts';
 
@@ -366,7 +367,7 @@ describe('the port', () => {
     const { failure } = failed as Failed;
     expect(failure.kind).toBe('door-port-taken');
     expect(failure.message).toContain(`(pid ${process.pid})`);
-    expect(failure.hint).toContain('--port');
+    expect(plainly(failure.hint)).toContain('--port');
   });
 
   test('is free again after close, and every connection has ended', async () => {
@@ -397,5 +398,5 @@ test('without 127.0.0.1 it says so, and names the socket', async () => {
   };
   const failed = await listen(server, 24083).catch(failureOf);
   expect(failed).toMatchObject({ kind: 'door-port-unusable' });
-  expect(failed && failed.hint).toContain('--door unix');
+  expect(plainly((failed && failed.hint) ?? '')).toContain('--door unix');
 });

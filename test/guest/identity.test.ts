@@ -16,7 +16,9 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { layoutOf } from '../../src/config/layout.ts';
 import { ensureIdentity, readIdentity } from '../../src/guest/identity/identity.ts';
 import { readOpensshKey } from '../../src/guest/identity/openssh-key.ts';
+import { plainly } from '../../src/system/advice.ts';
 import { Failed, type Failure } from '../../src/system/failure.ts';
+import { saying } from '../fakes/saying.ts';
 
 let dir: string;
 let layout: ReturnType<typeof layoutOf>;
@@ -105,7 +107,7 @@ describe('ensureIdentity', () => {
     process.env['PATH'] = dir;
     try {
       await expect(ensureIdentity(layout)).rejects.toMatchObject({
-        failure: { kind: 'program-missing', hint: expect.stringMatching(/install/) as string },
+        failure: { kind: 'program-missing', hint: saying(/install/) },
       });
       expect(all()).toEqual([]);
     } finally {
@@ -127,7 +129,7 @@ describe('readIdentity', () => {
   test('before configure it says so', () => {
     expect(failure(() => readIdentity(layout))).toMatchObject({
       kind: 'identity-missing',
-      hint: expect.stringContaining('linuxkit-builder configure') as string,
+      hint: saying('linuxkit-builder configure'),
     });
   });
 
@@ -167,7 +169,7 @@ describe('readIdentity', () => {
     const { kind, message, hint } = failure(() => readIdentity(layout));
     expect(kind).toBe('identity-broken');
     expect(message).toContain(words);
-    expect(message + hint).toContain(layout.clientKey);
+    expect(message + plainly(hint)).toContain(layout.clientKey);
   });
 });
 

@@ -22,6 +22,7 @@ import {
 import { cpioArchive, S_IFREG } from '../../src/system/cpio.ts';
 import { Failed } from '../../src/system/failure.ts';
 import { readCpio, readInitrd } from '../fakes/kernel-initrd.ts';
+import { saying } from '../fakes/saying.ts';
 
 const seed: Seed = {
   hostName: 'nix-linuxkit',
@@ -164,7 +165,7 @@ describe('writeInitrd', () => {
     writeFileSync(target, 'old');
     expect(failure(() => writeInitrd({ base, target, seed }))).toMatchObject({
       kind: 'image-missing',
-      hint: expect.stringContaining('image build') as string,
+      hint: saying('image build'),
     });
     expect(readFileSync(target, 'utf8')).toBe('old');
   });

@@ -1,5 +1,6 @@
 import { afterAll, expect, test, vi } from 'vitest';
 import { xz } from '../fakes/fake-deb.ts';
+import { saying } from '../fakes/saying.ts';
 
 const plain = Buffer.from(Array.from({ length: 500_000 }, (_, i) => (i * i) & 0xff));
 const packed = await xz(plain);
@@ -25,5 +26,5 @@ test('without an xz program, damage is still a failure', async () => {
 
 test('without a zstd program, zstd is a failure that says how to get one', async () =>
   expect(decompressWhole('x', packed, 'zstd')).rejects.toMatchObject({
-    failure: { kind: 'zstd-missing', hint: expect.stringContaining('install zstd') as string },
+    failure: { kind: 'zstd-missing', hint: saying('install zstd') },
   }));

@@ -22,6 +22,7 @@ import { notInstalled, programsMissing } from '../../src/cli/up/up-programs.ts';
 import { buildingWords, imageStep, notBuilt } from '../../src/cli/up/up.ts';
 import { layoutOf } from '../../src/config/layout.ts';
 import type { CliContext } from '../../src/command/context.ts';
+import { plainly } from '../../src/system/advice.ts';
 import { thisUser } from '../../src/system/host/user.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 import { linesOf } from './command-rig.ts';
@@ -47,7 +48,7 @@ async function unloadable(): Promise<string[]> {
   const context: Partial<CliContext> = {
     clock: Object.assign(new FakeClock(), { sleep: () => Promise.resolve() }),
     signal: new AbortController().signal,
-    err: (line) => said.push(line),
+    err: (line) => said.push(plainly(line)),
   };
   const load = () => Promise.reject(new Error('Cannot find module watch-updates.js'));
   // One cast: it needs nothing else of it.

@@ -26,6 +26,7 @@ import type { Status } from '../../src/supervisor/status/status-schema.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 import { ready } from './command-rig.ts';
 import { directoryShownAs, shownAs, tells } from './tell.ts';
+import { plainly, type Text } from '../../src/system/advice.ts';
 
 const tree = directoryShownAs('/tree');
 const layout = layoutOf(join(tree, 'builder'));
@@ -93,7 +94,7 @@ function facts({ status = {}, gone, unheard, missing = [], ...more }: Found = {}
 const linesOf = (verdict: CheckVerdict, name = 'check') => findingLines({ name, ...verdict });
 
 /** What one check says. */
-async function said(checks: readonly Check[], name: string): Promise<string[]> {
+async function said(checks: readonly Check[], name: string): Promise<readonly Text[]> {
   const check = checks.find((each) => each.name === name);
   if (check === undefined) throw new Error(`there is no ${name}`);
   return linesOf(await check.run(), name);
@@ -102,11 +103,14 @@ const machine = (name: string, found?: Found) => said(machineChecks(facts(found)
 const life = (name: string, found?: Found) => said(lifeChecks(facts(found)), name);
 const nix = (name: string, found?: Found) => said(nixChecks(facts(found)), name);
 /** Without the command that installs it, which is this machine's. */
-const without = async (lines: Promise<string[]>) =>
-  (await lines).filter((line) => !line.includes('-> '));
+const without = async (lines: Promise<readonly Text[]>) =>
+  (await lines).filter((line) => !plainly(line).includes('-> '));
 
 /** With what listens at the door saying this. */
-async function atDoor(banner: string | undefined, status: Partial<Status> = {}): Promise<string[]> {
+async function atDoor(
+  banner: string | undefined,
+  status: Partial<Status> = {},
+): Promise<readonly Text[]> {
   const path = join(tree, 'door');
   const server = createServer(
     (socket) => void socket.on('error', () => undefined).end(`${banner ?? ''}\r\n`),

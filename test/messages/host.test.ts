@@ -3,8 +3,7 @@ import { dirname, join } from 'node:path';
 import { layoutOf } from '../../src/config/layout.ts';
 import { changeDiff } from '../../src/host/change-diff.ts';
 import { examine, type WantedFile } from '../../src/host/file-change.ts';
-import { setUpHint } from '../../src/config/not-set-up.ts';
-import { unlessThere } from '../../src/host/for-everybody.ts';
+import { setUpAdvice } from '../../src/host/for-everybody.ts';
 import { readInstalled, refuseSecondUser } from '../../src/host/installed.ts';
 import { refuseSecondDirectory } from '../../src/host/other-builder.ts';
 import { lossOf } from '../../src/host/purge.ts';
@@ -62,7 +61,7 @@ tells('host', {
     'and something of his own was looked for': () => {
       const text = JSON.stringify({ version: 2, owner: { ...owner, uid: 2 ** 30 } });
       put(rootPaths(systemPathsOf(tree)).installed.slice(tree.length), text);
-      return unlessThere(setUpHint, { LINUXKIT_BUILDER_TREE: tree });
+      return setUpAdvice({ LINUXKIT_BUILDER_TREE: tree });
     },
     'is declared': () => {
       const declared = { by: 'nix-darwin', restart: 'sudo launchctl kickstart -k system/x' };

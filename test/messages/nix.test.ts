@@ -19,6 +19,7 @@ import { machinesWarnings, openToOthers, warningsOf } from '../../src/nix/warnin
 import { layoutOf } from '../../src/config/layout.ts';
 import { rootPaths, systemPathsOf } from '../../src/host/system-paths.ts';
 import { directoryShownAs, tells } from './tell.ts';
+import { plainly, type Text } from '../../src/system/advice.ts';
 
 const drv: Derivation = {
   path: '/nix/store/x.drv',
@@ -63,7 +64,7 @@ const routed = (build: Partial<Derivation>, world: RoutingFacts): string[] => {
   const { answer, reasons } = routingOf({ ...drv, ...build }, world);
   const lines = reasons.map(
     ({ holds, text, remedy }) =>
-      `${holds ? 'yes' : 'no '}  ${text}${remedy === undefined ? '' : ` (${remedy})`}`,
+      `${holds ? 'yes' : 'no '}  ${text}${remedy === undefined ? '' : ` (${plainly(remedy)})`}`,
   );
   return [answer, ...lines];
 };
@@ -117,7 +118,7 @@ function debugged(name: string, text?: string): unknown {
 const derive = (output: string, builder: string) =>
   `Derive([("out","${output}","","")],[],[],"x86_64-linux","${builder}",[],[("name","x")])`;
 
-const owned = (name: string, record?: object): string => {
+const owned = (name: string, record?: object): Text => {
   const root = join(tree, name);
   const { installed } = rootPaths(systemPathsOf(root));
   mkdirSync(dirname(installed), { recursive: true });

@@ -43,6 +43,7 @@ import { describeUndo } from '../../src/host/undo.ts';
 import { undoOf, type Undo } from '../../src/host/undo-of.ts';
 import { rootRequestIn } from '../setup/root-request.ts';
 import { directoryShownAs, shownAs, tells } from './tell.ts';
+import { plainly, type Text } from '../../src/system/advice.ts';
 
 const host = {
   ...({ arch: 'x64', platform: 'linux' } as const),
@@ -94,7 +95,7 @@ const purposes = (files: readonly { path: string; purpose: string }[]) =>
 /** What Time Machine's program, which does that, leads us to say. */
 async function backups(does: string, back: boolean): Promise<string[]> {
   const said: string[] = [];
-  const say = (line: string) => void said.push(line);
+  const say = (line: Text) => void said.push(plainly(line));
   chmodSync(file('bin/tmutil', `#!/bin/sh\n${does}\n`), 0o755);
   const env = { PATH: join(tree, 'bin') };
   const world = { env, signal, clock: { now: () => 0 } as never, err: say };
@@ -128,7 +129,7 @@ const failing = (refused: ScriptRun['refused'], sudo: string, isRoot = true) =>
 
 async function asRoot(sudo: string): Promise<unknown[]> {
   const said: string[] = [];
-  const err = (line: string) => void said.push(line);
+  const err = (line: Text) => void said.push(plainly(line));
   const options = { needs: root.rootNeeds(roots), isRoot: false, sudo, signal, err };
   const failed: unknown = await settleRoot(options).catch((error: unknown) => error);
   return [...said, failed];
@@ -160,7 +161,10 @@ const shown = (plan: Partial<ConfigurePlan>) => {
     keys: { host: 'x', areMissing: false },
     ...plan,
   };
-  showPlan(whole as unknown as ConfigurePlan, { layout, say: (line) => void said.push(line) });
+  showPlan(whole as unknown as ConfigurePlan, {
+    layout,
+    say: (line) => void said.push(plainly(line)),
+  });
   return said;
 };
 const byHand = [{ path: '/etc/nix/machines', why: 'is a link to /x', text: 'Add this.' }];
@@ -191,7 +195,7 @@ tells('setup', {
     'a word that is no setting': () => given({}, { reset: ['colour'] }),
     'a setting that is given and reset': () => given({ cpus: 1 }, { reset: ['cpus'] }),
     'settings that are no JSON': () =>
-      given({}, { existing: '{' })?.map((line) => line.replace(/\(.*\)/, '(...)')),
+      given({}, { existing: '{' })?.map((line) => plainly(line).replace(/\(.*\)/, '(...)')),
     'settings that are no object': () => given({}, { existing: '[]' }),
     'a smaller disk': () => given({ diskGiB: 10 }, { diskBytes: 80 * 1024 ** 3 }),
     'settings of a module': () => unusable('/etc/builder.json', [problem]),

@@ -29,6 +29,7 @@ import { doorNotes } from '../../src/supervisor/status/door-status.ts';
 import { readStatus, statusUnreadable } from '../../src/supervisor/status/status.ts';
 import { leftoverStays } from '../../src/supervisor/stop/end-leftover.ts';
 import { askDeadline } from '../../src/supervisor/stop/leftovers.ts';
+import { advice } from '../../src/system/advice.ts';
 import { systemClock } from '../../src/system/time/clock.ts';
 import { calm } from '../fakes/commands.ts';
 import { directoryShownAs, type States } from './tell.ts';
@@ -95,9 +96,10 @@ export const daemon: States = {
     mkdirSync(layout.status);
     return readStatus(layout);
   },
-  'its door refuses': () => `127.0.0.1:24083${doorNotes({ draining: false, refusing: true })}`,
+  'its door refuses': () =>
+    advice`127.0.0.1:24083${doorNotes({ draining: false, refusing: true })}`,
   'its door is lost': () =>
-    `/etc/nix/linuxkit-builder/door/socket${doorNotes({ draining: false, trouble: 'Its directory does not exist.' })}`,
+    advice`/etc/nix/linuxkit-builder/door/socket${doorNotes({ draining: false, trouble: 'Its directory does not exist.' })}`,
 };
 
 const disk = (name: string, make: (path: string) => void) => {

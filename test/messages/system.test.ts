@@ -4,6 +4,7 @@ import { mkdirSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { Duplex } from 'node:stream';
+import { plainly } from '../../src/system/advice.ts';
 import { failureOf } from '../../src/system/failure.ts';
 import { unread as unreadFile, wordsFor } from '../../src/system/files/barrier.ts';
 import { cannotWrite } from '../../src/system/files/cannot-write.ts';
@@ -162,7 +163,7 @@ tells('system', {
     'flock is another program': () =>
       flockUnfit('flock: invalid option: E\nmore\n', '/usr/local/bin/flock').message,
     'flock is another program: what to do': () =>
-      flockUnfit('', '/usr/local/bin/flock').hint.replace(
+      plainly(flockUnfit('', '/usr/local/bin/flock').hint).replace(
         /^.*?,/,
         'Install it: apt-get install util-linux,',
       ),

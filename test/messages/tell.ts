@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { describeToOwner, type Problem } from '../../src/domain/problem.ts';
+import { Advice, plainly } from '../../src/system/advice.ts';
 import { Failed, type Failure } from '../../src/system/failure.ts';
 
 /**
@@ -43,17 +44,18 @@ async function told(state: string, speak: () => unknown): Promise<string> {
 
 /** The lines of what was said; undefined where it is nothing that a person reads. */
 function linesOf(said: unknown): string[] | undefined {
+  if (said instanceof Advice) return plainly(said).split('\n');
   if (typeof said === 'string') return said.split('\n');
   if (Array.isArray(said)) {
     const all = said.map(linesOf);
     return all.includes(undefined) ? undefined : all.flatMap((lines) => lines ?? []);
   }
   if (said instanceof Failed) return linesOf(said.failure);
-  if (isProblem(said)) return [describeToOwner(said)];
+  if (isProblem(said)) return [plainly(describeToOwner(said))];
   if (!isFailure(said)) return undefined;
-  return [said.message, said.quotes ?? '', said.hint, said.known ?? ''].filter(
-    (line) => line !== '',
-  );
+  return [said.message, said.quotes ?? '', said.hint, said.known ?? '']
+    .map(plainly)
+    .filter((line) => line !== '');
 }
 
 const isProblem = (said: unknown): said is Problem =>

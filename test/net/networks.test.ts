@@ -12,9 +12,11 @@ import {
   ownNetworkLesson,
 } from '../../src/net/networks.ts';
 import { vpnkit } from '../../src/net/vpnkit.ts';
+import { plainly } from '../../src/system/advice.ts';
 import { Failed, type Failure } from '../../src/system/failure.ts';
 import { keepVerdict } from '../../src/domain/verdicts.ts';
 import { bootId } from '../../src/system/process/process.ts';
+import { saying } from '../fakes/saying.ts';
 
 let dir = '';
 beforeEach(() => (dir = mkdtempSync(join(tmpdir(), 'net-'))));
@@ -80,7 +82,7 @@ describe('a VM program that was built without a network of its own', () => {
     });
     expect(chosen()).toMatchObject({
       driver: gvproxy,
-      rejected: [expect.stringMatching(/^user: No slirp\. This is remembered until/)],
+      rejected: [saying(/^user: No slirp\. This is remembered until/)],
     });
   });
   test('is asked again once it is another build', () => {
@@ -111,7 +113,7 @@ describe('a host whose name servers are all IPv6', () => {
     install('gvproxy');
     expect(chosen()).toMatchObject({
       driver: gvproxy,
-      rejected: [expect.stringMatching(/^user: .*IPv4/) as string],
+      rejected: [saying(/^user: .*IPv4/)],
     });
   });
   test("keeps QEMU's own where that was asked for, or is the only one", () => {
@@ -130,7 +132,7 @@ describe('a host whose name servers are all IPv6', () => {
     const failed = { driver: gvproxy, program: join(dir, 'bin/gvproxy') };
     const asked = { ...options('qemu', 'auto'), at: '2026-01-01T00:00:00.000Z' };
     const { failure: told, verdict } = networkLesson(failure, failed, asked);
-    expect(told.hint).toMatch(/QEMU.*Look\./);
+    expect(plainly(told.hint)).toMatch(/QEMU.*Look\./);
     keepVerdict(verdict ?? expect.fail(), asked.layout.verdicts);
     expect(chosen()).toBeUndefined();
   });
@@ -155,10 +157,10 @@ describe('a network that does not serve', () => {
   // one until the host reboots or the program is upgraded.
   test('is not taken again where another one is here, and the failure says which', () => {
     install('vpnkit', 'gvproxy');
-    expect(fail().hint).toMatch(/gvproxy.*Look\./);
+    expect(plainly(fail().hint)).toMatch(/gvproxy.*Look\./);
     expect(choose('hyperkit', 'auto')).toMatchObject({
       driver: gvproxy,
-      rejected: [expect.stringMatching(/^vpnkit: It says nothing\. This is remembered until/)],
+      rejected: [saying(/^vpnkit: It says nothing\. This is remembered until/)],
     });
   });
   test('neither ends the attempts nor speaks against the VM program, where another one is here', () => {
@@ -193,7 +195,7 @@ describe('a network that does not serve', () => {
   test('is tried again where none serves', () => {
     install('vpnkit', 'gvproxy');
     fail();
-    expect(fail('auto', 'gvproxy').hint).toContain('uses vpnkit');
+    expect(plainly(fail('auto', 'gvproxy').hint)).toContain('uses vpnkit');
     expect(choose('hyperkit', 'auto')).toMatchObject({ driver: vpnkit, rejected: [] });
     expect(fail()).toEqual(failure);
   });
@@ -210,7 +212,7 @@ describe('a network that does not serve', () => {
       install('vpnkit', 'gvproxy');
       writeFileSync(layoutOf(join(dir, 's')).verdicts, text);
       expect(choose('hyperkit', 'auto')?.driver).toBe(vpnkit);
-      expect(fail().hint).toContain('gvproxy');
+      expect(plainly(fail().hint)).toContain('gvproxy');
     },
   );
   test('nothing is written while it is judged', () => {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { routingOf, type Derivation, type RoutingFacts } from '../../src/nix/build-routing.ts';
 import { parseConfig, parseDerivation } from '../../src/nix/answers.ts';
+import { plainly } from '../../src/system/advice.ts';
 
 const drv: Derivation = {
   path: '/nix/store/x.drv',
@@ -61,7 +62,9 @@ describe('a build for the builder', () => {
     expect(goes({}, others)[0]).toBe('comes');
     expect(goes({}, { ...others, othersName: undefined })[0]).toBe('nowhere');
     const { reasons } = routingOf(drv, { ...others, ours: undefined });
-    expect(reasons.map(({ remedy = '' }) => remedy).join()).not.toContain('linuxkit-builder up');
+    expect(reasons.map(({ remedy = '' }) => plainly(remedy)).join()).not.toContain(
+      'linuxkit-builder up',
+    );
   });
   test('may stay on a machine that builds the same', () => {
     expect(goes({}, linux)[0]).toBe('may-stay');
@@ -88,7 +91,9 @@ describe('what Nix builds within itself', () => {
 
 test('a feature that is misspelt is one to mend, and not to offer', () => {
   const remedies = (feature: string) =>
-    routingOf({ ...drv, features: [feature] }, mac).reasons.flatMap(({ remedy = '' }) => remedy);
+    routingOf({ ...drv, features: [feature] }, mac).reasons.map(({ remedy = '' }) =>
+      plainly(remedy),
+    );
   expect(remedies('big_parallel').join()).toContain(
     'Nix has no feature big_parallel; did you mean big-parallel? If so, fix the derivation.',
   );
@@ -109,10 +114,12 @@ describe('a build of a system beside that of the guest', () => {
   test('is refused with what offers it', () => {
     const { where, reasons } = routingOf({ ...drv, ...i686 }, x86());
     expect(where).toBe('nowhere');
-    expect(reasons.find(({ holds }) => !holds)?.remedy).toContain('--extra-systems i686-linux');
+    expect(plainly(reasons.find(({ holds }) => !holds)?.remedy ?? '')).toContain(
+      '--extra-systems i686-linux',
+    );
     expect(
       routingOf({ ...drv, ...i686 }, mac)
-        .reasons.map(({ remedy }) => remedy)
+        .reasons.map(({ remedy = '' }) => plainly(remedy))
         .join(),
     ).not.toContain('--extra-systems');
   });

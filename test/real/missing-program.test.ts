@@ -2,6 +2,7 @@
 import { mkdtempSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { plainly } from '../../src/system/advice.ts';
 import { tryProgram } from '../../src/system/process/find-program.ts';
 import { BuilderRig } from './rig.ts';
 
@@ -12,7 +13,7 @@ test('QEMU that is not installed: named with how to get it', async (context) => 
   const { because } = await rig.reaches('failed');
   expect(because?.kind).toBe('program-missing');
   expect(because?.message).toContain('qemu-system-');
-  expect(because?.hint).toMatch(/apt-get install qemu-system-|brew install qemu/);
+  expect(plainly(because?.hint ?? '')).toMatch(/apt-get install qemu-system-|brew install qemu/);
   daemon.signal('SIGTERM');
   expect(await daemon.ended).toBe(0);
 });
@@ -31,7 +32,7 @@ test('ssh that is not installed: named with how to get it', async (context) => {
   );
   const failed = await rig.reaches('failed');
   expect(failed.because?.message).toContain('The program ssh is not installed');
-  expect(failed.because?.hint).toMatch(/openssh/);
+  expect(plainly(failed.because?.hint ?? '')).toMatch(/openssh/);
   expect((await rig.cli('status')).stdout).toMatch(/The program ssh is not installed/);
 });
 

@@ -6,6 +6,7 @@ import { rowOf, runStates, type RunState } from '../../src/vm/run-states.ts';
 import { QmpRelay, wrapQemu } from '../rig/qmp-relay.ts';
 import { fact } from './command.ts';
 import { BuilderRig } from './rig.ts';
+import { saying } from '../fakes/saying.ts';
 
 const names = Object.keys(runStates) as RunState[];
 const lost = ['watchdog', 'shutdown', 'guest-panicked'] as const;
@@ -67,7 +68,7 @@ test('each state of QEMU is met with its sentence and its treatment', async (con
   if (hasOther) {
     // The same start: no attempt was used up, and nothing was waited for.
     expect(last.attempt).toBe(4);
-    expect(last.rejected).toEqual([expect.stringMatching(/^kvm: /)]);
+    expect(last.rejected).toEqual([saying(/^kvm: /)]);
     expect((await rig.cli('verdicts')).stdout).toContain('accelerator kvm: does not work');
     expect((await rig.cli('verdicts', '--clear')).stdout).toContain('Forgotten: accelerator kvm.');
     expect(existsSync(rig.layout.verdicts)).toBe(false);

@@ -11,6 +11,7 @@ import {
 } from '../../src/service/launchd/launchctl.ts';
 import { fileFailure, troubleFailure } from '../../src/service/launchd/launchd-failures.ts';
 import { launchdService } from '../../src/service/launchd/launchd-service.ts';
+import { plainly } from '../../src/system/advice.ts';
 import { systemClock } from '../../src/system/time/clock.ts';
 import { failureOf } from '../../src/system/failure.ts';
 import { halt, kick, load, unload } from '../../src/service/launchd/launchd.ts';
@@ -187,7 +188,7 @@ describe('each refusal has a sentence and a remedy', () => {
     [{ kind: 'file', mode: 0o644, uid: 4242 }, 'sudo chown'],
   ] as const)('of a file: %j', (facts, words) => {
     const failure = fileFailure('/p', facts);
-    expect(`${failure?.message ?? ''} ${failure?.hint ?? ''}`).toContain(words);
+    expect(`${failure?.message ?? ''} ${plainly(failure?.hint ?? '')}`).toContain(words);
   });
   test('none for a good file', () =>
     expect(fileFailure('/p', { kind: 'file', mode: 0o644, uid: mine })).toBeUndefined());

@@ -22,6 +22,7 @@ import { unconfigureVerb } from '../../src/cli/setup/unconfigure-command.ts';
 import { systemPathsOf, rootPaths } from '../../src/host/system-paths.ts';
 import { withIncluded } from '../../src/nix/machines.ts';
 import { layoutOf } from '../../src/config/layout.ts';
+import { plainly } from '../../src/system/advice.ts';
 import { failureOf, type Failure } from '../../src/system/failure.ts';
 import { systemClock } from '../../src/system/time/clock.ts';
 
@@ -77,8 +78,8 @@ async function runIn(env: NodeJS.ProcessEnv, argv: string[]): Promise<Outcome> {
     env,
     home: '/nonexistent',
     assets: dirname(dirname(import.meta.dirname)),
-    out: (line) => out.push(line),
-    err: (line) => err.push(line),
+    out: (line) => out.push(plainly(line)),
+    err: (line) => err.push(plainly(line)),
     isTTY: false,
     signal: new AbortController().signal,
     clock: systemClock,

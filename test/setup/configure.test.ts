@@ -20,6 +20,7 @@ import { parseConfig } from '../../src/config/config.ts';
 import { statusOf } from '../../src/supervisor/status/status-of.ts';
 import { writeStatus } from '../../src/supervisor/status/status-file.ts';
 import { proxyOf } from '../../src/nix/ssh/stanza.ts';
+import { plainly } from '../../src/system/advice.ts';
 import { hostFacts } from '../../src/system/host/host.ts';
 import { identify } from '../../src/system/process/process.ts';
 import { run as runProgram } from '../../src/system/process/child.ts';
@@ -31,6 +32,7 @@ import { featureWarnings } from '../../src/nix/features.ts';
 import { forAdministrator } from '../../src/setup/root/run-script.ts';
 import { underSudo } from '../../src/cli/setup/configure-command.ts';
 import { movedLegacy, startsAtLogin } from '../../src/setup/configure/apply-plan.ts';
+import { saying } from '../fakes/saying.ts';
 
 // Without root's rights the real root part needs sudo; root-files.test.ts has that path.
 
@@ -41,7 +43,9 @@ describe('configure', needs('root'), () => {
     const outcome = await rig.run('-f', 'big-parallel,kvm', '-c', '1', '--max-jobs', '3');
     expect(outcome.failure).toBeUndefined();
     expect(outcome.err).toEqual([
-      ...featureWarnings(['kvm'], undefined).map((each) => expect.stringContaining(each) as string),
+      ...featureWarnings(['kvm'], undefined).map(
+        (each) => expect.stringContaining(plainly(each)) as string,
+      ),
       expect.stringContaining('3 builds at a time may run out of memory with 1 CPU and'),
     ]);
     expect(rig.read(layout.config)).toBe(
@@ -266,7 +270,7 @@ describe('configure refuses', () => {
     const { failure } = await rig.run('-c', '0', '-m', 'much', '--port', '99999', '-f', 'a b');
     expect(failure).toMatchObject({ kind: 'bad-settings', exit: 64 });
     for (const path of ['--cpus = 0', '--memory = "much"', '--port', '--features'])
-      expect(failure?.lines?.join('\n')).toContain(path);
+      expect(failure?.lines?.map(plainly).join('\n')).toContain(path);
     expect(rig.snapshot()).toEqual(before);
   });
 
@@ -280,7 +284,9 @@ describe('configure refuses', () => {
       if (part !== '') writeFileSync(join(rig.tree, `mine-${part}`), text);
       const { failure } = await rig.run('--bundle', join(rig.tree, 'mine'));
       expect(failure?.lines).toHaveLength(1);
-      expect(failure?.lines?.[0]).toMatch(/^--bundle = ".*mine": is not a usable image\./);
+      expect(plainly(failure?.lines?.[0] ?? '')).toMatch(
+        /^--bundle = ".*mine": is not a usable image\./,
+      );
       rmSync(join(rig.tree, `mine-${part}`), { force: true });
     }
     expect(rig.snapshot()).toEqual(before);
@@ -291,7 +297,7 @@ describe('configure refuses', () => {
     await rig.run('-c', '1', '--port', '24999');
     const before = rig.snapshot();
     const { failure } = await rig.run('--reset', 'cpus,colour');
-    expect(failure?.lines).toEqual([expect.stringContaining('--reset = "colour"')]);
+    expect(failure?.lines).toEqual([saying('--reset = "colour"')]);
     expect(rig.snapshot()).toEqual(before);
     // A setting may be named as its flag is.
     expect((await rig.run('--reset', 'cpus, disk,port')).failure).toBeUndefined();
@@ -301,7 +307,7 @@ describe('configure refuses', () => {
   test('NixOS tests without KVM, which they need', async () => {
     using rig = configureRig();
     const { failure } = await rig.run('-f', 'nixos-test');
-    expect(failure?.lines).toEqual([expect.stringMatching(/^--features = .*kvm/)]);
+    expect(failure?.lines).toEqual([saying(/^--features = .*kvm/)]);
   });
 
   test('a directory that ssh could not name, together with bad settings', async () => {
@@ -316,7 +322,7 @@ describe('configure refuses', () => {
     writeFileSync(path, '');
     const { failure } = await rig.runWith({}, '-d', path);
     expect(failure).toMatchObject({ kind: 'bad-settings' });
-    expect(failure?.lines?.join('')).toContain(path);
+    expect(failure?.lines?.map(plainly).join('')).toContain(path);
   });
 
   test('a disk smaller than the one that exists', async () => {
@@ -327,7 +333,7 @@ describe('configure refuses', () => {
     truncateSync(rig.layout.disk, 4 * 1024 ** 3);
     const { failure } = await rig.run('-s', '3');
     expect(failure).toMatchObject({ kind: 'bad-settings' });
-    expect(failure?.lines?.join('')).toMatch(/^--disk = 3: .*4 GiB/);
+    expect(failure?.lines?.map(plainly).join('')).toMatch(/^--disk = 3: .*4 GiB/);
   });
 
   test('to make root the owner by accident', needs('root'), async () => {
@@ -420,7 +426,9 @@ test('a second user is refused before anything is written', needs('root'), async
     expect(failure).toMatchObject({ kind: 'second-user', exit: 77 });
     expect(failure?.message).toContain('ann (uid 54321)');
     // With the place of whoever asks it would be for another builder.
-    expect(failure?.hint).toContain("linuxkit-builder unconfigure -d '/home/ann/state'");
+    expect(plainly(failure?.hint ?? '')).toContain(
+      "linuxkit-builder unconfigure -d '/home/ann/state'",
+    );
     expect(rig.snapshot()).toEqual(before);
   }
 });
@@ -586,7 +594,7 @@ describe('a directory of linuxkit-nix', needs('root'), () => {
     const before = rig.snapshot();
     const { failure } = await rig.run();
     expect(failure).toMatchObject({ kind: 'legacy-directory', exit: 64 });
-    expect(failure?.hint).toContain('--take-over');
+    expect(plainly(failure?.hint ?? '')).toContain('--take-over');
     expect(rig.snapshot()).toEqual(before);
   });
 

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { checkConfig, type Config, type ConfigFile } from '../../src/config/config.ts';
 import { effectLines, effectsOf } from '../../src/setup/configure/effects.ts';
+import { plainly } from '../../src/system/advice.ts';
 
 const host = {
   arch: 'x64',
@@ -29,7 +30,7 @@ describe('a change of a running builder', () => {
       ],
       isUrgent: false,
     });
-    expect(effectLines(effects).join('\n')).toContain(effects.atStart.join('; '));
+    expect(effectLines(effects).map(plainly).join('\n')).toContain(effects.atStart.join('; '));
   });
 
   test('of the processor waits for the guest to start, too', () =>

@@ -22,6 +22,7 @@ import { buildProgram, type BuiltProgram } from '../fakes/program.ts';
 import { closeDirectories, closeDirectory, distrustOf } from '../../src/host/state-directory.ts';
 import { mayBeOurs } from '../../src/host/directory-mark.ts';
 import { applyDirectoryChange } from '../../src/setup/directories.ts';
+import { plainly } from '../../src/system/advice.ts';
 import { failureOf } from '../../src/system/failure.ts';
 import { makePrivate } from '../../src/system/files/files.ts';
 import { configureRig, snapshot } from './configure-rig.ts';
@@ -255,12 +256,12 @@ describe('configure -d', () => {
       put(join(rig.layout.root, name), '{"name": "mine"}');
     const before = rig.snapshot();
     const { failure } = await rig.run();
-    expect(failure?.lines?.join('')).toContain(
+    expect(failure?.lines?.map(plainly).join('')).toContain(
       'contains files that linuxkit-builder did not create',
     );
     expect(rig.snapshot()).toEqual(before);
     const { failure: second } = await rig.run('--take-over');
-    expect(second?.lines?.join('')).toContain('contains files');
+    expect(second?.lines?.map(plainly).join('')).toContain('contains files');
     await rig.unconfigure('--purge', '-y');
     expect(rig.snapshot()).toEqual(before);
   });
@@ -273,7 +274,7 @@ describe('configure -d', () => {
       const before = rig.snapshot();
       const { failure } = await rig.run();
       expect(failure).toMatchObject({ kind: 'bad-settings' });
-      expect(failure?.lines?.join('')).toContain(rig.layout.root);
+      expect(failure?.lines?.map(plainly).join('')).toContain(rig.layout.root);
       await rig.unconfigure('--purge', '-y');
       expect(rig.snapshot()).toEqual(before);
     },

@@ -15,6 +15,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { keepPrograms, storePathsOf, protectedPath } from '../../src/setup/configure/gc-roots.ts';
 import type { CliContext } from '../../src/command/context.ts';
 import { layoutOf } from '../../src/config/layout.ts';
+import { plainly } from '../../src/system/advice.ts';
 import { systemClock } from '../../src/system/time/clock.ts';
 
 const path = '/nix/store/0123456789abcdfghijklmnpqrsvwxyz-linuxkit-builder-0.1.0';
@@ -40,7 +41,7 @@ const context = (assets: string): CliContext => ({
   home: tree,
   assets,
   out: () => undefined,
-  err: (line) => void warned.push(line),
+  err: (line) => void warned.push(plainly(line)),
   isTTY: false,
   signal: new AbortController().signal,
   clock: systemClock,

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { layoutOf } from '../../src/config/layout.ts';
 import { applyDirectoryChange } from '../../src/setup/directories.ts';
+import { plainly } from '../../src/system/advice.ts';
 import { failureOf } from '../../src/system/failure.ts';
 import { needs } from '../needs.ts';
 
@@ -19,5 +20,5 @@ test('a directory that cannot be made private is refused', needs('Linux'), () =>
   expect(failure).toMatchObject({ kind: 'no-modes', exit: 73 });
   expect(failure?.message).toContain(path);
   // The same word of the system is said of what is marked immutable.
-  expect(failure?.hint).toContain(`chattr -i ${path}`);
+  expect(plainly(failure?.hint ?? '')).toContain(`chattr -i ${path}`);
 });

@@ -9,6 +9,7 @@ import { statusOf } from '../../src/supervisor/status/status-of.ts';
 import { schemaProblems } from '../rig/status-schema.ts';
 import { configureRig } from './configure-rig.ts';
 import { needs } from '../needs.ts';
+import { saying } from '../fakes/saying.ts';
 
 type Rig = ReturnType<typeof configureRig>;
 const toTell = (rig: Rig) => rootUpdate(rig.layout, { env: { LINUXKIT_BUILDER_TREE: rig.tree } });
@@ -28,7 +29,7 @@ describe('settings that are others than root was told', needs('root'), () => {
         { name: 'features', set: 'kvm,linuxkit-builder' },
       ],
       files: [rig.root.sshConfig, rig.root.list],
-      remedy: expect.stringMatching(/^linuxkit-builder configure \(which uses sudo;/) as string,
+      remedy: saying(/^linuxkit-builder configure \(which uses sudo;/),
     });
     if (drift === undefined) throw new Error('it was there');
     const status = statusOf({

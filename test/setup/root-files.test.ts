@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { settleRoot, type RootOptions } from '../../src/setup/configure/root-part.ts';
 import { rootNeeds } from '../../src/setup/root/root-files.ts';
 import { parseRootValues, rootValuesOf, type RootRequest } from '../../src/setup/root/root-plan.ts';
+import { plainly } from '../../src/system/advice.ts';
 import { Failed } from '../../src/system/failure.ts';
 import { rootRequestIn } from './root-request.ts';
 
@@ -33,7 +34,7 @@ const options = (over: Partial<RootOptions>): RootOptions => ({
   isRoot: false,
   sudo: '/nonexistent/sudo',
   signal: new AbortController().signal,
-  err: (line) => said.push(line),
+  err: (line) => said.push(plainly(line)),
   ...over,
 });
 
@@ -86,7 +87,7 @@ describe("root's part", () => {
     expect(failed).toBeInstanceOf(Failed);
     expect((failed as Failed).failure).toMatchObject({ kind: 'root-part-failed', exit: 77 });
     expect((failed as Failed).failure.message).toContain(why);
-    expect((failed as Failed).failure.hint).toContain(helps);
+    expect(plainly((failed as Failed).failure.hint)).toContain(helps);
     expect(existsSync(request.paths.nix)).toBe(false);
   });
 });

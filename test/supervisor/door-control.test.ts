@@ -8,6 +8,7 @@ import { DoorControl } from '../../src/supervisor/daemon/door-control.ts';
 import { checkConfig, type HostFacts } from '../../src/config/config.ts';
 import { Client, echoing, fakeGuest, greetingLine, until, type FakeGuest } from '../door/rig.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
+import { plainly } from '../../src/system/advice.ts';
 
 const host: HostFacts = {
   arch: 'x64' as const,
@@ -150,8 +151,8 @@ test('a socket that is lost is told of, once, until it is there again', async ()
     expect(doorControl.told).toEqual({ socket: doorSocket, draining: false });
     rmSync(directory, { recursive: true });
     for (let look = 0; look < 3; look++) await doorControl.keep();
-    expect(doorControl.told?.trouble).toContain(directory);
-    expect(doorControl.told && doorNotes(doorControl.told)).toMatch(
+    expect(plainly(doorControl.told?.trouble ?? '')).toContain(directory);
+    expect(doorControl.told && plainly(doorNotes(doorControl.told))).toMatch(
       /^; no client can reach it: .* does not exist/,
     );
     expect([warned, news]).toEqual([['door-lost'], 1]);

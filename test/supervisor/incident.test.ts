@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { layoutOf, type Layout } from '../../src/config/layout.ts';
 import { guestPanicked } from '../../src/supervisor/health/child-failures.ts';
 import { keepIncident, lastIncident, type Incident } from '../../src/supervisor/health/incident.ts';
+import { writtenFor } from '../../src/system/advice.ts';
 import { silent, type Log } from '../../src/system/log.ts';
 import type { VmControl } from '../../src/vm/vm-driver.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
@@ -83,7 +84,11 @@ describe('what is kept', () => {
     await keep({ facts: { vmPid: 7 } });
     expect(read('console.txt')).toBe('line\n');
     const vm = { said: 'all is well' };
-    expect(JSON.parse(read('state.json'))).toEqual({ failure: panic, facts: { vmPid: 7 }, vm });
+    expect(JSON.parse(read('state.json'))).toEqual({
+      failure: writtenFor(panic, undefined),
+      facts: { vmPid: 7 },
+      vm,
+    });
   });
 
   test('is the end of a long console, whole lines of it', async () => {

@@ -7,6 +7,7 @@ import { MemoryWatch } from '../../src/supervisor/health/memory-watch.ts';
 import { oomKills, readOomKills } from '../../src/system/host/host-memory.ts';
 import { MemoryGroup, memoryLimits } from '../rig/memory-group.ts';
 import { needs } from '../needs.ts';
+import { saying } from '../fakes/saying.ts';
 
 describe('the count of the system', () => {
   test('is read', () => expect(readOomKills('oom_kill_x 3\noom_kill 12\nnr 1\n')).toBe(12));
@@ -58,7 +59,7 @@ describe('a VM that was killed', () => {
   test('is told with what is known', () => {
     expect(vmKilled('qemu', true, [])).toMatchObject({
       kind: 'host-out-of-memory',
-      hint: expect.stringContaining('configure -m') as string,
+      hint: saying('configure -m'),
     });
     const [other, unknown] = [vmKilled('qemu', false, []), vmKilled('qemu', undefined, [])];
     expect([other.kind, unknown.kind]).toEqual(['vm-killed', 'vm-killed']);

@@ -9,6 +9,7 @@ import { Client, until } from '../door/rig.ts';
 import { readyIn } from '../model/ready.ts';
 import { World } from '../model/world.ts';
 import type { Event } from '../../src/supervisor/lifecycle/state.ts';
+import { plainly } from '../../src/system/advice.ts';
 
 const idle = { after: '1 min', how: 'stop', onBattery: 'same', onLowMemory: 'same' } as const;
 
@@ -98,7 +99,7 @@ test('comes back at once for a client that comes while it goes', async () => {
   expect(phases.at(-1)).toBe('stopping');
   const client = new Client(port);
   await seen(() => doorControl.counts().held === 1);
-  await seen(() => supervisor.status().sentence.includes('a client is waiting'));
+  await seen(() => plainly(supervisor.status().sentence).includes('a client is waiting'));
   await getReady();
   expect(phases).toEqual([
     'starting',

@@ -9,6 +9,7 @@ import { launchNetwork } from '../../src/supervisor/children/network-child.ts';
 import { Scope } from '../../src/supervisor/scope.ts';
 import { Supervisor } from '../../src/supervisor/supervisor.ts';
 import type { Status } from '../../src/supervisor/status/status-schema.ts';
+import { plainly } from '../../src/system/advice.ts';
 import { systemClock } from '../../src/system/time/clock.ts';
 import { silent, type Log } from '../../src/system/log.ts';
 import { gvproxy } from '../../src/net/gvproxy.ts';
@@ -227,7 +228,9 @@ test('what the network says is known to others is told', async () => {
   const scope = scopeOf(world, { ...config, vm: 'hyperkit', network: 'auto' });
   const launched = launchNetwork(context, scope, chosen, plan);
   await expect(launched).rejects.toMatchObject({ failure: { kind: 'network-exited' } });
-  expect(scope.facts.all.networkTrouble).toMatch(/gvproxy before 0\.7\.4.*gvisor-tap-vsock#367/);
+  expect(plainly(scope.facts.all.networkTrouble ?? '')).toMatch(
+    /gvproxy before 0\.7\.4.*gvisor-tap-vsock#367/,
+  );
   await scope.running.network?.output.close();
   scope.end();
 });

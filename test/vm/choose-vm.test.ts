@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { layoutOf, type Layout } from '../../src/config/layout.ts';
 import { nativeSystem } from '../../src/domain/guest-system.ts';
+import { plainly } from '../../src/system/advice.ts';
 import { Exit, failureOf, type Failure } from '../../src/system/failure.ts';
 import { readVerdicts, type Verdict } from '../../src/domain/verdicts.ts';
 import { describeGain, gainOf } from '../../src/setup/configure/configure.ts';
@@ -21,6 +22,7 @@ import { explainVfkit } from '../../src/vm/vfkit/vfkit-exit.ts';
 import { vmDrivers } from '../../src/vm/vm-drivers.ts';
 import { forgetVm, keepVm, readKept } from '../../src/vm/kept-vm.ts';
 import { needs } from '../needs.ts';
+import { saying } from '../fakes/saying.ts';
 
 let dir = '';
 let layout: Layout;
@@ -277,9 +279,7 @@ describe('never back and forth', () => {
     keepChoice({ ...arm64(), known }, 'qemu');
     const sentence = /^vfkit: It cannot\. This is remembered until an upgrade/;
     for (const each of [known, []])
-      expect(chooseVm({ ...arm64(), known: each }).rejected).toEqual([
-        expect.stringMatching(sentence),
-      ]);
+      expect(chooseVm({ ...arm64(), known: each }).rejected).toEqual([saying(sentence)]);
     // Where it is taken there is nothing to tell.
     upgrade('a newer one');
     expect(chooseVm({ ...arm64(), known: [] }).rejected).toEqual([]);
@@ -334,7 +334,7 @@ test('what would be gained is said of a builder that keeps its program, and only
     if (!parsed.ok) throw new Error('no config');
     const { config } = parsed;
     const better = betterThanKept({ config, layout, path: join(dir, 'bin'), host: apple });
-    return better === undefined ? '' : describeGain(better);
+    return better === undefined ? '' : plainly(describeGain(better));
   };
   install('qemu-system-aarch64', 'vfkit', 'gvproxy');
   // A new one has all of them before it.

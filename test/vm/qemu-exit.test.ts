@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { explainQemu } from '../../src/vm/qemu/qemu-exit.ts';
+import { saying } from '../fakes/saying.ts';
 
 const qemu = process.arch === 'arm64' ? 'qemu-system-aarch64' : 'qemu-system-x86_64';
 const bare = ['-M', 'none', '-nodefaults', '-display', 'none', '-S'];
@@ -56,7 +57,7 @@ describe('what the real QEMU says is understood', () => {
     const end = { ended: { kind: 'exited', code: 1 }, output: [said], console: [] } as const;
     expect(explainQemu(end)).toMatchObject({
       kind: 'vm-lacks-part',
-      hint: expect.stringContaining('configure --network gvproxy') as string,
+      hint: saying('configure --network gvproxy'),
     });
   });
 

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { Exit, Failed } from '../../src/system/failure.ts';
 import { RunStateWatch } from '../../src/vm/qemu/run-state-watch.ts';
 import { runStateOf, runStates, type RunState } from '../../src/vm/run-states.ts';
+import { saying } from '../fakes/saying.ts';
 
 /** A QEMU in one state after the other, and what is told of it. */
 function watchOf(...states: (string | Error)[]) {
@@ -63,7 +64,8 @@ test.each(all.filter((state) => state !== 'running'))('%s is told once', async (
   await watch.look();
   expect(told).toEqual([outcome[state] ?? `paused: ${state}`]);
   const row = runStates[runStateOf(state) as RunState];
-  expect('sentence' in row ? row.sentence : 'failure' in row && row.failure.message).toMatch(/\.$/);
+  const sentence = 'sentence' in row ? row.sentence : 'failure' in row && row.failure.message;
+  expect(sentence).toEqual(saying(/\.$/));
   await watch.look();
   expect(told.at(-1)).toBe('resumed');
 });

@@ -16,6 +16,7 @@ import { parse } from '../fakes/vfkit/command-line.ts';
 import { usage } from '../fakes/vfkit/flags.ts';
 import { realFiles } from '../fakes/vfkit/real-files.ts';
 import { versions } from '../fakes/vfkit/version.ts';
+import { plainly } from '../../src/system/advice.ts';
 
 let dir = '';
 const host: HostFacts = {
@@ -235,7 +236,7 @@ describe('what an end means', () => {
   ])('%j', (text, kind) => {
     const failure = explain(says(text));
     expect(failure?.kind).toBe(kind);
-    expect(failure?.lines?.some((line) => line.includes('--bootloader'))).toBe(false);
+    expect(failure?.lines?.some((line) => plainly(line).includes('--bootloader'))).toBe(false);
     // Also where the beginning is not there any more.
     const late = says(text).slice(-usage.split('\n').length);
     expect(explain(late)?.kind).toBe(kind);

@@ -13,9 +13,11 @@ import type { DryRunOptions } from './daemon-dry-run.ts';
 import {
   directoryOption,
   layoutFor,
+  unlessUsual,
   type CliContext,
   type DirectoryOption,
 } from '../../command/context.ts';
+import { advice, ours, plainly, type Text } from '../../system/advice.ts';
 
 interface DaemonOptions extends DirectoryOption, DryRunOptions {
   readonly dryRun?: true;
@@ -69,6 +71,7 @@ async function runDaemon(layout: Layout, managed: boolean, context: CliContext):
       layout,
       clock: context.clock,
       release: context.version,
+      directory: unlessUsual(layout, context),
       managed,
       rootsKey: rootKeyReader(places.roots),
       doorSocket: places.roots.doorSocket,
@@ -91,10 +94,10 @@ async function statusTeller(layout: Layout, context: CliContext): Promise<TellSt
   const { readSettings } = await import('../../config/read-settings.ts');
   const isWanted = () => readSettings(layout).config?.notifications ?? true;
   const notify = notifier({ env: context.env, isWanted });
-  let said = '';
+  let said: Text = '';
   let troubled = false;
   return ({ phase, sentence }, trouble) => {
-    notify({ phase, sentence });
+    notify({ phase, sentence: plainly(sentence) });
     if (sentence !== said) context.err(sentence);
     said = sentence;
     if (trouble !== undefined && !troubled) context.err(statusOutOfDate(trouble));
@@ -103,14 +106,14 @@ async function statusTeller(layout: Layout, context: CliContext): Promise<TellSt
 }
 
 type TellStatus = (
-  status: { readonly phase: string; readonly sentence: string },
+  status: { readonly phase: string; readonly sentence: Text },
   trouble: Failure | undefined,
 ) => void;
 
 const onlyDry: Failure = {
   kind: 'bad-option',
   message: '--vm, --network and --json can only be used with --dry-run.',
-  hint: 'To choose what the daemon runs: linuxkit-builder configure',
+  hint: advice`To choose what the daemon runs: ${ours('configure')}`,
   exit: Exit.usage,
 };
 

@@ -1,6 +1,7 @@
 /** What `start`, `stop`, `restart` and the daemon itself say. Pure. */
 import type { Service } from '../../service/keeper.ts';
 import type { Failure } from '../../system/failure.ts';
+import { advice, ours, type Text } from '../../system/advice.ts';
 
 type Keeper = Pick<Service, 'name' | 'starts' | 'declared'>;
 
@@ -30,10 +31,10 @@ export const keeperStops = (name: string): string => `Waiting for ${name} to sto
 export function stoppedWords(
   stopped: 'stopped' | 'leftover-ended' | 'nothing-runs',
   keeper?: Keeper,
-): string {
+): Text {
   if (keeper !== undefined) {
     const when = keeper.starts === 'boot' ? 'when this machine boots' : 'at your next login';
-    return `Stopped. ${keeper.name} will start it again ${when}. To start it now: linuxkit-builder start`;
+    return advice`Stopped. ${keeper.name} will start it again ${when}. To start it now: ${ours('start')}`;
   }
   return {
     stopped: 'Stopped.',
@@ -44,38 +45,37 @@ export function stoppedWords(
 }
 
 export const keeperRestarts = (name: string): string => `Restarting the daemon through ${name}.`;
-export const guestRestarts =
-  'Restarting the guest. To wait until it is ready: linuxkit-builder wait';
+export const guestRestarts = advice`Restarting the guest. To wait until it is ready: ${ours('wait')}`;
 /** `restart` where no daemon was running. */
 export const startedInstead = (pid: number, through: string): string =>
   `The daemon was not running. Started it${through} (pid ${pid}).`;
 
 /** After an upgrade. */
-export const replacedWords = (pid: number, through: string, old: string): string =>
-  `Stopped the daemon of release ${old}, and started it again${through} (pid ${pid}). To wait until it is ready: linuxkit-builder wait`;
+export const replacedWords = (pid: number, through: string, old: string): Text =>
+  advice`Stopped the daemon of release ${old}, and started it again${through} (pid ${pid}). To wait until it is ready: ${ours('wait')}`;
 /** The keeper was asked for a daemon of this release, and started another one's. Both are versions. */
-export const stillOther = (wanted = 'this one', runs = 'unknown'): string =>
-  `The daemon runs release ${runs} instead of ${wanted}: its job starts another copy of the program. To change the job: linuxkit-builder configure && linuxkit-builder restart`;
+export const stillOther = (wanted = 'this one', runs = 'unknown'): Text =>
+  advice`The daemon runs release ${runs} instead of ${wanted}: its job starts another copy of the program. To change the job: ${ours('configure')} && ${ours('restart')}`;
 /** The job is root's, by somebody else's word. */
 export const guestAlone = (old: string, by: string, command: string): string =>
   `The daemon still runs release ${old}, because ${by} declares its job. To upgrade the daemon: ${command}`;
 
 /** Root starts our job at boot, and whoever asks is not root: a stop is theirs, a start is not. */
-export const bootJobKept = (old: string): string =>
-  `The daemon still runs release ${old}, because its job starts at boot and needs sudo. To upgrade the daemon: linuxkit-builder stop && linuxkit-builder start`;
+export const bootJobKept = (old: string): Text =>
+  advice`The daemon still runs release ${old}, because its job starts at boot and needs sudo. To upgrade the daemon: ${ours('stop')} && ${ours('start')}`;
 /** A new daemon would refuse the settings that the old one has left behind. */
-export const keptForSettings = (old: string): string =>
-  `The daemon still runs release ${old}, because config.json has errors. Correct them, then run: linuxkit-builder restart`;
+export const keptForSettings = (old: string): Text =>
+  advice`The daemon still runs release ${old}, because config.json has errors. Correct them, then run: ${ours('restart')}`;
 
 /** Above what is wrong with the settings, where a guest starts all the same. */
 export const previousSettings = 'config.json has errors, so the guest keeps its previous settings:';
 
 /** The daemon, to whoever looks at its output: the status could not be written. */
-export const statusOutOfDate = ({ message, hint }: Pick<Failure, 'message' | 'hint'>): string =>
-  `The status file is out of date. ${message} ${hint}`;
+export const statusOutOfDate = ({ message, hint }: Pick<Failure, 'message' | 'hint'>): Text =>
+  advice`The status file is out of date. ${message} ${hint}`;
 /** What keeps a managed daemon from beginning, said once while it waits for that to be mended. */
-export const triedAgain = ({ message, hint }: Pick<Failure, 'message' | 'hint'>): string =>
-  `${message} ${hint} Trying again.`;
+export const triedAgain = ({ message, hint }: Pick<Failure, 'message' | 'hint'>): Text =>
+  advice`${message} ${hint} Trying again.`;
 
 /** Two daemons for one builder: the second waits. */
 export const standbyWords = (pid: number | undefined): string =>

@@ -29,6 +29,7 @@ import {
   stillOther,
 } from './daemon-words.ts';
 import { startBy, stop } from './run-commands.ts';
+import { advice, type Text } from '../../system/advice.ts';
 
 export function restartVerb(program: Command, context: CliContext): void {
   program
@@ -47,7 +48,7 @@ export function restartVerb(program: Command, context: CliContext): void {
 }
 
 /** Begins it; what was done, for people. */
-async function restart(layout: Layout, context: CliContext): Promise<string> {
+async function restart(layout: Layout, context: CliContext): Promise<Text> {
   const { findStatus } = await import('../../client/found.ts');
   const { serviceFor } = await import('../../service/service.ts');
   const service = serviceFor(layout, context);
@@ -84,7 +85,7 @@ async function whyKept(
   old: string,
   service: Service | undefined,
   layout: Layout,
-): Promise<string | undefined> {
+): Promise<Text | undefined> {
   const { readSettings } = await import('../../config/read-settings.ts');
   if (readSettings(layout).config === undefined) return keptForSettings(old);
   const uid = process.getuid?.() ?? 0;
@@ -95,7 +96,7 @@ async function whyKept(
 }
 
 /** After an upgrade: a guest that starts again under the old daemon would have nothing of it. */
-async function replaceDaemon(old: string, layout: Layout, context: CliContext): Promise<string> {
+async function replaceDaemon(old: string, layout: Layout, context: CliContext): Promise<Text> {
   await stop(layout, context);
   const { pid, through } = await startBy(layout, context);
   // As after `restart` of a daemon that stays.
@@ -116,5 +117,5 @@ async function tellProblems(layout: Layout, context: CliContext): Promise<void> 
   const { problems } = readSettings(layout);
   if (problems.length === 0) return;
   context.err(previousSettings);
-  for (const problem of problems) context.err(`  ${describeToOwner(problem)}`);
+  for (const problem of problems) context.err(advice`  ${describeToOwner(problem)}`);
 }

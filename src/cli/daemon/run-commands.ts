@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import type { Layout } from '../../config/layout.ts';
 import type { Service } from '../../service/keeper.ts';
+import type { Text } from '../../system/advice.ts';
 import { Failed, failureOf } from '../../system/failure.ts';
 import { until } from '../../system/time/wait.ts';
 import {
@@ -95,7 +96,7 @@ export function stopVerb(program: Command, context: CliContext): void {
 }
 
 /** Ends the daemon, through its keeper where that runs it; what was done, for people. */
-export async function stop(layout: Layout, context: CliContext): Promise<string> {
+export async function stop(layout: Layout, context: CliContext): Promise<Text> {
   const { serviceFor } = await import('../../service/service.ts');
   const { stopDaemon } = await import('../../client/stop-daemon.ts');
   const service = serviceFor(layout, context);

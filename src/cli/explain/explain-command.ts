@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { Routing } from '../../nix/build-routing.ts';
 import type { Notes } from './explain.ts';
+import { advice, type Text } from '../../system/advice.ts';
 import { Exit } from '../../system/failure.ts';
 import {
   directoryOption,
@@ -35,11 +36,11 @@ export function explainVerb(program: Command, context: CliContext): void {
 }
 
 /** The answer first, then each condition. */
-const destinationLines = ({ answer, reasons, notes = [] }: Routing & Partial<Notes>): string[] => [
+const destinationLines = ({ answer, reasons, notes = [] }: Routing & Partial<Notes>): Text[] => [
   answer,
   ...reasons.flatMap(({ holds, text, remedy }) => [
     `  ${holds ? 'yes' : 'no '}  ${text}`,
-    ...(holds || remedy === undefined ? [] : [`       -> ${remedy}`]),
+    ...(holds || remedy === undefined ? [] : [advice`       -> ${remedy}`]),
   ]),
   ...notes.map((note) => `  note ${note}`),
 ];

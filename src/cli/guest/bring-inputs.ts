@@ -6,6 +6,7 @@ import { run, succeeded, type CommandResult } from '../../system/process/child.t
 import { Exit, Failed, type Failure } from '../../system/failure.ts';
 import { findProgram } from '../../system/process/find-program.ts';
 import type { CliContext } from '../../command/context.ts';
+import { advice, ours } from '../../system/advice.ts';
 
 interface IntoStore {
   /** The whole environment of Nix's programs. */
@@ -56,6 +57,6 @@ export const inputsMissing = (missing: readonly string[], ran: CommandResult): F
 export const notCopied: Failure = {
   kind: 'inputs-not-copied',
   message: 'nix-copy-closure could not copy the inputs of the derivation to the guest.',
-  hint: "See Nix's messages above. To check the guest: linuxkit-builder status",
+  hint: advice`See Nix's messages above. To check the guest: ${ours('status')}`,
   exit: Exit.unavailable,
 };

@@ -10,6 +10,7 @@ import { shellWord } from '../../system/shell.ts';
 import type { CliContext } from '../../command/context.ts';
 import { bringInputs, lastWords } from './bring-inputs.ts';
 import { intoGuest, type IntoGuest } from './into-guest.ts';
+import { advice, ours } from '../../system/advice.ts';
 
 /** The exit code of what ran there. Failed where there was nothing to run it in. */
 export async function debug(
@@ -63,7 +64,7 @@ async function sendRequest(
 export const notOurs = (system: string, systems: readonly string[]): Failure => ({
   kind: 'system-not-built',
   message: `This derivation is for ${system}, but this builder builds for ${systems.join(', ')}.`,
-  hint: 'To see what else keeps it from being built here: linuxkit-builder explain DERIVATION',
+  hint: advice`To see what else keeps it from being built here: ${ours('explain', 'DERIVATION')}`,
   exit: Exit.dataError,
 });
 
@@ -71,7 +72,7 @@ export const notOurs = (system: string, systems: readonly string[]): Failure => 
 export const notSent = (ran: CommandResult): Failure => ({
   kind: 'guest-not-entered',
   message: 'Cannot log in to the guest as root, or cannot write there.',
-  hint: 'Try linuxkit-builder ssh --root. To find out what is wrong: linuxkit-builder doctor',
+  hint: advice`Try ${ours('ssh', '--root')}. To find out what is wrong: ${ours('doctor')}`,
   exit: Exit.unavailable,
   lines: lastWords(ran),
 });

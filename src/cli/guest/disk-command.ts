@@ -12,6 +12,7 @@ import {
   type CliContext,
   type DirectoryOption,
 } from '../../command/context.ts';
+import { advice, ours } from '../../system/advice.ts';
 
 interface ResetOptions extends DirectoryOption {
   readonly yes?: boolean;
@@ -80,8 +81,7 @@ async function mayDelete(what: string, { root }: Layout, context: CliContext): P
 }
 
 export const noDisk = 'There is no disk to delete.';
-export const deletedDisk =
-  'Deleted the disk. The next start creates a new one: linuxkit-builder start';
+export const deletedDisk = advice`Deleted the disk. The next start creates a new one: ${ours('start')}`;
 /** The person said no. */
 export const nothingChanged = 'Nothing was changed.';
 
@@ -89,6 +89,6 @@ export const nothingChanged = 'Nothing was changed.';
 export const diskInUse = {
   kind: 'disk-in-use',
   message: 'The daemon is running, and its guest uses the disk. Nothing was changed.',
-  hint: 'Stop it first: linuxkit-builder stop',
+  hint: advice`Stop it first: ${ours('stop')}`,
   exit: Exit.temporary,
 };

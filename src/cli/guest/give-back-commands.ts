@@ -17,6 +17,7 @@ import {
   orLetIn,
   buildsUnknown,
 } from '../../client/wait-for-builds.ts';
+import { advice, ours } from '../../system/advice.ts';
 
 interface GcOptions extends DirectoryOption {
   readonly timeout: number;
@@ -45,7 +46,7 @@ export function gcVerb(program: Command, context: CliContext): void {
       if (isDone === true) return context.out(words);
       context.out(words);
       context.err(
-        'A build arrived, so garbage collection stopped early. To continue: linuxkit-builder gc',
+        advice`A build arrived, so garbage collection stopped early. To continue: ${ours('gc')}`,
       );
       context.exit(Exit.temporary);
     });
@@ -132,13 +133,13 @@ const gibibytes = (bytes: number): string => (bytes / 1024 ** 3).toFixed(2);
 const stillBusy: Failure = {
   kind: 'guest-in-use',
   message: 'Builds, copies or shells are using the guest, so nothing was deleted.',
-  hint: 'Try again later, or first send new builds elsewhere: linuxkit-builder drain --wait',
+  hint: advice`Try again later, or first send new builds elsewhere: ${ours('drain', '--wait')}`,
   exit: Exit.temporary,
 };
 
 const takesNothing: Failure = {
   kind: 'disk-keeps-blocks',
   message: 'The guest cannot return free disk space to this machine.',
-  hint: 'Its VM program, or the file system of the state directory, does not support that. For details: linuxkit-builder doctor',
+  hint: advice`Its VM program, or the file system of the state directory, does not support that. For details: ${ours('doctor')}`,
   exit: Exit.unavailable,
 };

@@ -20,6 +20,7 @@ import {
   waitForBuilds,
   type EndOptions,
 } from '../../client/wait-for-builds.ts';
+import { advice, ours } from '../../system/advice.ts';
 
 /** `suspend`: waits for builds, then has the guest go; the next build brings it back. */
 export function suspendVerb(program: Command, context: CliContext): void {
@@ -116,7 +117,7 @@ export function resumeVerb(program: Command, context: CliContext): void {
       await livingStatus(layout, context);
       context.out(
         (await wake(layout, context))
-          ? 'Starting the guest. To wait until it is ready: linuxkit-builder wait'
+          ? advice`Starting the guest. To wait until it is ready: ${ours('wait')}`
           : 'The guest is already running or starting.',
       );
     });
@@ -176,27 +177,27 @@ async function untilGone(
 const somebodyIsIn = (who: string): Failure => ({
   kind: 'guest-in-use',
   message: `${who}, so the guest keeps running.`,
-  hint: 'To wait until they are done: linuxkit-builder suspend. To interrupt them: linuxkit-builder suspend --now --force',
+  hint: advice`To wait until they are done: ${ours('suspend')}. To interrupt them: ${ours('suspend', '--now --force')}`,
   exit: Exit.temporary,
 });
 
 const guestDoesNotSay: Failure = {
   kind: 'guest-not-ready',
   message: 'The guest does not say whether builds are running in it, so it keeps running.',
-  hint: 'Its agent is not running, or does not answer: see linuxkit-builder status. To stop the guest anyway: linuxkit-builder suspend --now --force',
+  hint: advice`Its agent is not running, or does not answer: see ${ours('status')}. To stop the guest anyway: ${ours('suspend', '--now --force')}`,
   exit: Exit.temporary,
 };
 
 const buildCame: Failure = {
   kind: 'guest-wanted',
   message: 'A build is waiting for the guest, so it keeps running.',
-  hint: 'Try again when the build is done: linuxkit-builder suspend',
+  hint: advice`Try again when the build is done: ${ours('suspend')}`,
   exit: Exit.temporary,
 };
 
 const doesNotGo: Failure = {
   kind: 'guest-does-not-go',
   message: 'The guest did not shut down within 60 s.',
-  hint: 'To see why: linuxkit-builder status, or linuxkit-builder console',
+  hint: advice`To see why: ${ours('status')}, or ${ours('console')}`,
   exit: Exit.temporary,
 };

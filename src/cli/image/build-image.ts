@@ -23,6 +23,7 @@ import { findSquashfsTool } from '../../image/tree/squashfs-tool.ts';
 import type { SupplyOptions } from '../../image/supply.ts';
 import { describeRenewal, freshLock } from '../../image/update.ts';
 import { claimDirectory } from '../../host/directory-mark.ts';
+import { advice, type Text } from '../../system/advice.ts';
 import { makeDirectory } from '../../system/files/files.ts';
 import { withOperationLock } from '../../system/lock/lock.ts';
 import type { CliContext, DirectoryOption } from '../../command/context.ts';
@@ -120,10 +121,10 @@ async function make(call: Call, supplies: SupplyOptions): Promise<void> {
 /** Tells a person how a build goes. With --quiet it only warns. */
 interface Reporter {
   /** What it does now. */
-  say(line: string): void;
+  readonly say: (line: Text) => void;
   /** What came of it: on stdout. */
-  result(line: string): void;
-  warn(line: string): void;
+  readonly result: (line: Text) => void;
+  readonly warn: (line: Text) => void;
   show: ProgressView['show'];
   /** Takes away what shows the progress; each line does so first, since both are on the terminal's last line. */
   end(): void;
@@ -131,7 +132,7 @@ interface Reporter {
 
 async function reporterFor({ quiet }: BuildVerbOptions, context: CliContext): Promise<Reporter> {
   const view = quiet === true ? noView : await progressView(context);
-  const after = (tell: (line: string) => void) => (line: string) => {
+  const after = (tell: (line: Text) => void) => (line: Text) => {
     view.end();
     tell(line);
   };
@@ -139,7 +140,7 @@ async function reporterFor({ quiet }: BuildVerbOptions, context: CliContext): Pr
   return {
     say: quiet === true ? nothing : after((line) => context.err(line)),
     result: quiet === true ? nothing : after((line) => context.out(line)),
-    warn: after((line) => context.err(`Warning: ${line}`)),
+    warn: after((line) => context.err(advice`Warning: ${line}`)),
     show: (progress) => view.show(progress),
     end: () => view.end(),
   };

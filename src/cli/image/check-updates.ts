@@ -6,13 +6,14 @@ import { recipe, type Arch } from '../../image/recipe.ts';
 import type { SupplyOptions } from '../../image/supply.ts';
 import { newsWords, noArchive } from './image-words.ts';
 import { keepNews, newsIn } from '../../image/image-news.ts';
+import type { Text } from '../../system/advice.ts';
 
 /** The sentence that says what was found. */
 export async function checkForNews(
   layout: Layout,
   places: LockPaths,
   options: SupplyOptions & { readonly arch: Arch },
-): Promise<string> {
+): Promise<Text> {
   const lock = currentLock(places, recipe);
   const news = await lookForNews({ ...options, lock, recipe, before: newsIn(layout) });
   if (news === undefined) return noArchive;

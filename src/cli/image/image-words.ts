@@ -5,6 +5,7 @@ import type { Built } from '../../image/build.ts';
 import type { Manifest } from '../../vm/boot-image.ts';
 import type { ImageNews } from '../../vm/image-age.ts';
 import { mebibytes } from '../../command/progress.ts';
+import { advice, ours, type Text } from '../../system/advice.ts';
 
 /** Said before a wait: two writers of one file would spoil it for both. */
 export const waitingForFetch = 'Another `image build` is fetching packages; waiting for it.';
@@ -21,9 +22,9 @@ export function describeBuilt(
 }
 
 /** When it is used; `rejected`: why the image that it replaces was given up. */
-export function nextStartWords(rejected: Pick<Failure, 'message'> | undefined): string {
+export function nextStartWords(rejected: Pick<Failure, 'message'> | undefined): Text {
   const before = rejected === undefined ? '' : ` It failed to boot before: ${rejected.message}`;
-  return `The guest will use this image from its next start on (linuxkit-builder restart).${before}`;
+  return advice`The guest will use this image from its next start on (${ours('restart')}).${before}`;
 }
 
 /** What an image was built from. */
@@ -58,9 +59,9 @@ export const verifiedWords = (prefix: string, isKnown: boolean): string =>
 export const noArchive = 'The image has no packages from a security archive.';
 
 /** What `image update --check` found. */
-export function newsWords({ newer, securityDate }: ImageNews): string {
+export function newsWords({ newer, securityDate }: ImageNews): Text {
   const archive = `Debian's security archive of ${securityDate}`;
   if (newer === 0) return `${archive} has no newer packages.`;
   const what = newer === 1 ? 'a newer version of 1 package' : `newer versions of ${newer} packages`;
-  return `${archive} has ${what}. Build an image from them: linuxkit-builder image update`;
+  return advice`${archive} has ${what}. Build an image from them: ${ours('image update')}`;
 }

@@ -13,6 +13,7 @@ import {
   type CliContext,
   type DirectoryOption,
 } from '../../command/context.ts';
+import { advice, ours } from '../../system/advice.ts';
 
 /** A line of the file as it is shown. */
 type Render = (line: string) => string;
@@ -87,7 +88,9 @@ async function goOn(log: RotatedLog, context: CliContext, render: Render): Promi
 const nothingWritten = (layout: Layout, path: string): Failure => ({
   kind: 'nothing-written',
   message: `${path} does not exist: the builder has not been started yet.`,
-  hint: isSetUp(layout) ? 'Start it: linuxkit-builder start' : setUpHint,
+  ...(isSetUp(layout)
+    ? { hint: advice`Start it: ${ours('start')}` }
+    : { hint: setUpHint, needsSetUp: true as const }),
   exit: Exit.noInput,
 });
 

@@ -3,7 +3,7 @@ import { existsSync, lstatSync } from 'node:fs';
 import type { Command } from 'commander';
 import type { Config } from '../../config/config.ts';
 import { defaultStateDirectory, layoutOf, type Layout } from '../../config/layout.ts';
-import { unlessThere } from '../../host/for-everybody.ts';
+import { setUpAdvice } from '../../host/for-everybody.ts';
 import { systemPathsOf } from '../../host/system-paths.ts';
 import {
   directoryOption,
@@ -12,8 +12,8 @@ import {
   type DirectoryOption,
 } from '../../command/context.ts';
 import { isDrained } from '../../client/drained.ts';
-import { setUpHint } from '../../config/not-set-up.ts';
 import { ownerOf } from '../../nix/registration.ts';
+import { advice } from '../../system/advice.ts';
 import { errorCode } from '../../system/failure.ts';
 
 /** One builder, as `list --json` tells it. */
@@ -57,7 +57,7 @@ export function listVerb(program: Command, context: CliContext): void {
       );
       if (options.json === true) return context.out(JSON.stringify({ version: 1, builders }));
       if (builders.length === 0)
-        return context.out(`There is no builder yet. ${unlessThere(setUpHint, context.env)}`);
+        return context.out(advice`There is no builder yet. ${setUpAdvice(context.env)}`);
       for (const line of table(builders)) context.out(line);
     });
 }

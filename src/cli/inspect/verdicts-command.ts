@@ -8,6 +8,7 @@ import {
   type CliContext,
   type DirectoryOption,
 } from '../../command/context.ts';
+import { advice, ours, type Text } from '../../system/advice.ts';
 
 interface VerdictsOptions extends DirectoryOption {
   readonly json?: boolean;
@@ -21,7 +22,7 @@ interface Shown {
   readonly works: boolean;
   readonly at: string;
   readonly why?: string | undefined;
-  readonly remedy?: string | undefined;
+  readonly remedy?: Text | undefined;
   readonly holdsUntil: 'host-boot' | 'vm-build' | 'day' | NonNullable<Verdict['holdsUntil']>;
 }
 
@@ -104,29 +105,21 @@ async function clear(layout: Layout): Promise<void> {
 export const nothingTried = 'Nothing has been tried since this machine booted.';
 
 /** What `verdicts --clear` has forgotten. */
-export function clearedWords(verdicts: readonly Shown[]): string {
+export function clearedWords(verdicts: readonly Shown[]): Text {
   const against = verdicts.filter(({ works }) => !works);
   // One way may have been tried with several builds of a program.
   const names = [...new Set(against.map(({ subject, way }) => `${subject} ${way}`))].join(', ');
   return against.length === 0
     ? 'There was nothing to forget.'
-    : `Forgotten: ${names}. The next start will try again. To try now: linuxkit-builder restart`;
+    : advice`Forgotten: ${names}. The next start will try again. To try now: ${ours('restart')}`;
 }
 
 /** One verdict for a person: what, since when, why, and what mends it. */
-export function verdictLines({
-  subject,
-  way,
-  works,
-  at,
-  why,
-  remedy,
-  holdsUntil,
-}: Shown): string[] {
+export function verdictLines({ subject, way, works, at, why, remedy, holdsUntil }: Shown): Text[] {
   const until = ends[holdsUntil];
   return [
     `${subject} ${way}: ${works ? 'works' : 'does not work'} (found ${at}; valid ${until})`,
-    ...[why, remedy].filter((text) => text !== undefined).map((text) => `  ${text}`),
+    ...[why, remedy].filter((text) => text !== undefined).map((text) => advice`  ${text}`),
   ];
 }
 

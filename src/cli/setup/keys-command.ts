@@ -8,6 +8,7 @@ import {
   type CliContext,
   type DirectoryOption,
 } from '../../command/context.ts';
+import { advice, ours } from '../../system/advice.ts';
 
 interface RenewOptions extends DirectoryOption {
   /** False with --no-root. */
@@ -41,6 +42,6 @@ export function keysVerbs(program: Command, context: CliContext): void {
 export const keysInUse = {
   kind: 'keys-in-use',
   message: 'The daemon is running, and its guest uses the keys. Nothing was changed.',
-  hint: 'Stop it first: linuxkit-builder stop',
+  hint: advice`Stop it first: ${ours('stop')}`,
   exit: Exit.temporary,
 };

@@ -1,33 +1,34 @@
 /** What a look into the guest, and at its VM and its disk, shows: each in a line. Pure. */
 import type { Status } from '../../supervisor/status/status-schema.ts';
 import type { LiveFacts } from './report-schema.ts';
+import { advice, ours, type Text } from '../../system/advice.ts';
 
 /** How many builds run in the guest; undefined where it was not asked. */
 export const buildWords = ({ guest }: LiveFacts): string | undefined =>
   guest && (guest.builds === 0 ? 'none running' : `${guest.builds} running`);
 
 /** What `debug` has kept of builds that failed; undefined where there is nothing. */
-export const keptWords = ({ guest }: LiveFacts): string | undefined => {
+export const keptWords = ({ guest }: LiveFacts): Text | undefined => {
   const { directories = 0, bytes = 0 } = guest?.kept ?? {};
   if (directories === 0) return undefined;
   const what =
     directories === 1
       ? 'the directory of 1 failed build'
       : `the directories of ${directories} failed builds`;
-  return `${what}, ${gibibytes(bytes)} GiB (to delete: linuxkit-builder gc)`;
+  return advice`${what}, ${gibibytes(bytes)} GiB (to delete: ${ours('gc')})`;
 };
 
 /** Where freed memory does not go back, what ends that is said. */
 export function memoryWords(
   { memory, guest }: LiveFacts,
   builder: Status['builder'],
-): string | undefined {
+): Text | undefined {
   if (memory === undefined || builder === undefined) return undefined;
   const keeps =
     guest?.givesBack?.memory === false
-      ? '; returned only when the guest stops: linuxkit-builder suspend, or the setting idle'
+      ? advice`; returned only when the guest stops: ${ours('suspend')}, or the setting idle`
       : '';
-  return `${gibibytes(memory.residentBytes)} GiB used by the VM${keeps}`;
+  return advice`${gibibytes(memory.residentBytes)} GiB used by the VM${keeps}`;
 }
 
 /** What the disk takes of this machine, and what is free inside. */

@@ -8,6 +8,7 @@ import {
   time,
   told,
   whole,
+  words,
   type Told,
 } from '../../supervisor/status/schema-parts.ts';
 import { statusSchema } from '../../supervisor/status/status-schema.ts';
@@ -58,7 +59,7 @@ const differs: readonly Difference['name'][] = [
 ];
 const untold = v.object({
   sentence: told(text, 'The difference as a sentence for users.'),
-  remedy: told(text, "The one command that updates root's files."),
+  remedy: told(words, "The one command that updates root's files."),
   differs: v.array(
     v.object({
       name: v.picklist(differs),

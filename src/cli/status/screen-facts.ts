@@ -4,13 +4,14 @@ import { join } from 'node:path';
 import type { CliContext } from '../../command/context.ts';
 import type { Layout } from '../../config/layout.ts';
 import { isSetUp, notSetUp } from '../../config/not-set-up.ts';
-import { unlessThere } from '../../host/for-everybody.ts';
+import { setUpAdvice } from '../../host/for-everybody.ts';
 import { systemPathsOf } from '../../host/system-paths.ts';
 import { label } from '../../service/launchd/launch-agent.ts';
 import { unitName } from '../../service/systemd/systemd-unit.ts';
 import { traitsOf } from '../../supervisor/lifecycle/phases.ts';
 import type { Status } from '../../supervisor/status/status-schema.ts';
 import type { Found } from '../../supervisor/status/status.ts';
+import { plainly, type Text } from '../../system/advice.ts';
 import { Failed } from '../../system/failure.ts';
 import { readIfThere } from '../../system/files/files.ts';
 import { statusIn } from './live-facts.ts';
@@ -29,6 +30,7 @@ export async function screenOf(
   const screen: Omit<Screen, 'beside'> = {
     now: context.clock.now(),
     version: context.version,
+    directory: context.directory,
     // Lines in a pipe are not broken.
     width: process.stdout.isTTY ? process.stdout.columns : Infinity,
     job,
@@ -42,8 +44,7 @@ export async function screenOf(
 }
 
 function missing(layout: Layout, { env }: CliContext): Screen['notSetUp'] {
-  const { message, hint } = notSetUp(layout);
-  return { message, hint: unlessThere(hint, env) };
+  return { message: notSetUp(layout).message, hint: setUpAdvice(env) };
 }
 
 /** Asked only where configure has told launchd or systemd of the daemon. */
@@ -103,13 +104,13 @@ function knownOrNot<T>(read: () => T): T | undefined {
 }
 
 /** Why Nix will not come; undefined where it knows the builder. */
-async function strangerIn(layout: Layout, context: CliContext): Promise<string | undefined> {
+async function strangerIn(layout: Layout, context: CliContext): Promise<Text | undefined> {
   const { notRegistered } = await import('../../nix/registration.ts');
   return notRegistered(layout, context);
 }
 
 /** What others have reported of the trouble; of a job that launchd could not run too, where that is all that is known. */
-async function knownOf(found: Found, job: Screen['job']): Promise<readonly string[]> {
+async function knownOf(found: Found, job: Screen['job']): Promise<readonly Text[]> {
   const status = statusIn(found);
   const trouble = status?.because ?? status?.last;
   if (trouble?.known !== undefined) return [trouble.known];
@@ -117,7 +118,8 @@ async function knownOf(found: Found, job: Screen['job']): Promise<readonly strin
   if (trouble === undefined && exitCode === undefined) return [];
   const { describeFault, recognise } = await import('../../domain/recognise.ts');
   const { systemVersion } = await import('../../system/host/host.ts');
-  const said = trouble === undefined ? [] : [trouble.message, ...(trouble.lines ?? [])];
+  const said =
+    trouble === undefined ? [] : [trouble.message, ...(trouble.lines ?? []).map(plainly)];
   const ofJob = exitCode === undefined ? {} : { program: 'launchctl' as const, exitCode };
   const faults = [{ said }, { said: [], ...ofJob }].flatMap((seen) =>
     recognise({ ...seen, ...systemVersion() }),

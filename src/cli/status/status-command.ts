@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import type { Layout } from '../../config/layout.ts';
 import { traitsOf, type PhaseTraits } from '../../supervisor/lifecycle/phases.ts';
 import type { Found } from '../../supervisor/status/status.ts';
+import { textFor } from '../../system/advice.ts';
 import { Exit } from '../../system/failure.ts';
 import {
   directoryOption,
@@ -102,7 +103,10 @@ function lookOf(found: Found, context: CliContext): Look {
   if (!isTerminal(context) || (context.env['NO_COLOR'] ?? '') !== '') return {};
   if (found.daemon === 'gone' || !found.heard) return { color: 'red' };
   const { phase, sentence } = found.status;
-  return { color: colors[traitsOf(phase).builds], length: sentence.length };
+  return {
+    color: colors[traitsOf(phase).builds],
+    length: textFor(sentence, context.directory).length,
+  };
 }
 
 const colors = {

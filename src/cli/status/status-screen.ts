@@ -15,12 +15,15 @@ import { crowdWords, doorWords, pastWords } from './door-words.ts';
 import { describeSaved } from './saved-words.ts';
 import { buildWords, diskWords, keptWords, memoryWords } from './guest-words.ts';
 import type { LiveFacts } from './report-schema.ts';
+import { advice, ours, type Text, textFor } from '../../system/advice.ts';
 
 /** What is shown beside the status itself. `now`: wall time in ms. */
 export interface Screen {
   readonly now: number;
   /** Version of the program that shows it. */
   readonly version?: string | undefined;
+  /** The state directory that was named: what the commands in it are for. */
+  readonly directory?: string | undefined;
   /** Columns of the terminal. */
   readonly width: number;
   /** When the current start began, and how long one usually takes; for the bar. */
@@ -35,26 +38,27 @@ export interface Screen {
       } & ServiceState)
     | undefined;
   /** Why Nix will not come, where it does not know the builder. */
-  readonly stranger?: string | undefined;
+  readonly stranger?: Text | undefined;
   /** Where nothing has been set up: what to do. */
   readonly notSetUp?: Pick<Failure, 'message' | 'hint'> | undefined;
   /** What is known of the trouble, from others' reports. */
-  readonly known?: readonly string[] | undefined;
+  readonly known?: readonly Text[] | undefined;
 }
 
 /** A living daemon. */
 export function aliveLines(status: Status, screen: Screen): string[] {
   const { because } = status;
-  return [
+  const lines = [
     ...unheardLines(screen),
-    `${status.sentence} (${status.phase}${ifTime(status.since, ` for ${duration(screen.now - Date.parse(status.since))}`)})`,
+    advice`${status.sentence} (${status.phase}${ifTime(status.since, ` for ${duration(screen.now - Date.parse(status.since))}`)})`,
     ...barLines(status, screen),
-    ...(because?.lines ?? []).map((line) => `    | ${line}`),
-    ...factsOf(status, screen).flatMap(([name, text]) => factLines(name, text, screen.width)),
+    ...(because?.lines ?? []).map((line) => advice`    | ${line}`),
+    ...factsOf(status, screen).flatMap(([name, text]) => factLines(name, text, screen)),
   ];
+  return lines.map((line) => textFor(line, screen.directory));
 }
 
-type Fact = readonly [name: string, text: string | undefined];
+type Fact = readonly [name: string, text: Text | undefined];
 
 /** In the order in which a person needs them. Without a name it goes on with what the one before it says. */
 function factsOf(status: Status, screen: Screen): readonly Fact[] {
@@ -74,7 +78,7 @@ function factsOf(status: Status, screen: Screen): readonly Fact[] {
     ['memory', memoryWords(beside, builder)],
     ['disk', diskWords(beside)],
     ['', status.diskExposed && describeExposure(status.diskExposed)],
-    ['door', door && `${whereOf(door)}${doorWords(beside)}${doorNotes(door)}`],
+    ['door', door && advice`${whereOf(door)}${doorWords(beside)}${doorNotes(door)}`],
     ['waiting', crowdWords(beside)],
     ['bypass', pastWords(beside)],
     ['vm', vmWords(status)],
@@ -118,21 +122,24 @@ function unheardLines({ now, beside: { unheardSince } }: Screen): string[] {
 export function goneLines(last: Status | undefined, screen: Screen): string[] {
   const isOver = last === undefined || traitsOf(last.phase).builds === 'ended';
   const { job, notSetUp } = screen;
-  return [
+  const lines = [
     notSetUp?.message ?? 'The daemon is not running.',
     ...(isOver
       ? []
       : [
           `  Its last known phase was '${last.phase}'${ifTime(last.since, `, since ${last.since}`)}.`,
         ]),
-    ...(last?.because === undefined ? [] : [`  ${last.because.message}`, `  ${last.because.hint}`]),
-    ...(screen.known ?? []).map((words) => `  ${words}`),
-    ...factLines('nix', driftWords(screen.beside), screen.width),
-    ...factLines('incident', incidentWords(screen), screen.width),
+    ...(last?.because === undefined
+      ? []
+      : [`  ${last.because.message}`, advice`  ${last.because.hint}`]),
+    ...(screen.known ?? []).map((words) => advice`  ${words}`),
+    ...factLines('nix', driftWords(screen.beside), screen),
+    ...factLines('incident', incidentWords(screen), screen),
     ...(job === undefined ? [] : [`  ${knowsIt(job)}.`]),
     ...(job?.ended === undefined ? [] : [`  Its last run under ${job.name} ended ${job.ended}.`]),
-    `  ${notSetUp?.hint ?? 'Start it: linuxkit-builder start'}`,
+    advice`  ${notSetUp?.hint ?? advice`Start it: ${ours('start')}`}`,
   ];
+  return lines.map((line) => textFor(line, screen.directory));
 }
 
 /** How far a start is, against the usual time of the last ones. */
@@ -149,11 +156,15 @@ function barLines({ phase }: Status, { now, width, start }: Screen): string[] {
 }
 
 /** A fact in a line, or in several where the terminal is narrow; words are not broken. */
-function factLines(name: string, text: string | undefined, width: number): string[] {
+function factLines(
+  name: string,
+  text: Text | undefined,
+  { width, directory }: Pick<Screen, 'width' | 'directory'>,
+): string[] {
   if (text === undefined || text === '') return [];
   const room = Math.max(20, width - 13);
   const lines: string[] = [];
-  for (const word of text.split(' ')) {
+  for (const word of textFor(text, directory).split(' ')) {
     const line = lines.at(-1);
     if (line === undefined || line.length + 1 + word.length > room) lines.push(word);
     else lines[lines.length - 1] = `${line} ${word}`;
@@ -169,13 +180,13 @@ type Said = NonNullable<Status['complaints']>[number];
 const complaintWords = ({ what, text, at }: Said, now: number): string =>
   `${duration(now - Date.parse(at))} ago${what === 'restarted' ? '' : ', from the kernel'}: ${text}`;
 
-const pendingWords = ({ pending = [] }: Status): string | undefined =>
+const pendingWords = ({ pending = [] }: Status): Text | undefined =>
   pending.length === 0
     ? undefined
-    : `${pending.map(describeChange).join('; ')} (to apply: linuxkit-builder restart)`;
+    : advice`${pending.map(describeChange).join('; ')} (to apply: ${ours('restart')})`;
 
-const driftWords = ({ untold }: LiveFacts): string | undefined =>
-  untold && `${untold.sentence} To update them: ${untold.remedy}`;
+const driftWords = ({ untold }: LiveFacts): Text | undefined =>
+  untold && advice`${untold.sentence} To update them: ${untold.remedy}`;
 
 const clockWords = (offsetMs: number | undefined): string | undefined =>
   offsetMs === undefined ? undefined : `${offsetMs} ms off this machine's`;
@@ -194,19 +205,19 @@ function vmWords({ vmPid, builder, accelerator, health }: Status): string | unde
   return words.filter((each) => each !== undefined).join(', ');
 }
 
-const imageWords = ({ image }: Status, now: number): string | undefined =>
+const imageWords = ({ image }: Status, now: number): Text | undefined =>
   image?.instead &&
-  `${image.prefix}, because the newest image failed to boot ${duration(now - Date.parse(image.instead.at))} ago: ${image.instead.message} (to rebuild it or try it again: linuxkit-builder image build)`;
+  advice`${image.prefix}, because the newest image failed to boot ${duration(now - Date.parse(image.instead.at))} ago: ${image.instead.message} (to rebuild it or try it again: ${ours('image build')})`;
 
 /** One that does not start says so as its failure. */
-const oldImageWords = (status: Status): string | undefined =>
+const oldImageWords = (status: Status): Text | undefined =>
   status.image?.old && !hasGivenUp(status)
-    ? `${status.image.old.why}${status.image.old.version === undefined ? '' : '; it is used because acceptOldImage allows it'} (to build a new one: linuxkit-builder image build)`
+    ? advice`${status.image.old.why}${status.image.old.version === undefined ? '' : '; it is used because acceptOldImage allows it'} (to build a new one: ${ours('image build')})`
     : undefined;
 
 /** Then its sentence says all of it. */
 const hasGivenUp = ({ phase }: Status): boolean => traitsOf(phase).builds === 'never';
-const ageIn = ({ imageAge }: LiveFacts): string | undefined => imageAge && describeAge(imageAge);
+const ageIn = ({ imageAge }: LiveFacts): Text | undefined => imageAge && describeAge(imageAge);
 const jobWords = (job: Screen['job']): string => (job === undefined ? '' : `; ${knowsIt(job)}`);
 
 function knowsIt({ name, loaded, starts, whose }: NonNullable<Screen['job']>): string {
@@ -215,10 +226,10 @@ function knowsIt({ name, loaded, starts, whose }: NonNullable<Screen['job']>): s
   return `${loaded ? `${name} starts it at ${starts}` : `${name} has not loaded the daemon's job`}${by}`;
 }
 
-function releaseWords({ release }: Status, { version, job }: Screen): string | undefined {
+function releaseWords({ release }: Status, { version, job }: Screen): Text | undefined {
   if (release === undefined || version === undefined || release === version) return undefined;
-  const restart = job?.whose?.restart ?? 'linuxkit-builder restart';
-  return `the daemon still runs ${release}; this program is ${version}. To upgrade the daemon: ${restart}`;
+  const restart = job?.whose?.restart ?? ours('restart');
+  return advice`the daemon still runs ${release}; this program is ${version}. To upgrade the daemon: ${restart}`;
 }
 
 function timelineWords({ timeline = [] }: Status): string | undefined {

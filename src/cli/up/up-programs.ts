@@ -21,6 +21,7 @@ import { vmDrivers } from '../../vm/vm-drivers.ts';
 import { rankVms, type RankFacts, type Refused } from '../../vm/vm-ranking.ts';
 import type { CliContext } from '../../command/context.ts';
 import { rootProgram } from '../../system/process/become-root.ts';
+import { advice, ours } from '../../system/advice.ts';
 
 interface Wanted {
   /** Undefined where the settings cannot be taken. */
@@ -124,13 +125,13 @@ export function programsMissing(
       : [[...asRoot, manager, ...installCommand(manager, known)].map(shellWord).join(' ')];
   const others = missing
     .filter((name) => !known.includes(name))
-    .map((name) => `${name}: ${programMissing(name, manager ?? null).hint}`);
+    .map((name) => advice`${name}: ${programMissing(name, manager ?? null).hint}`);
   return {
     kind: 'programs-missing',
     message: `Required ${missing.length === 1 ? 'program' : 'programs'} not found on the PATH: ${missing.join(', ')}.`,
     hint:
       command.length > 0
-        ? 'Install what is missing, or have it installed: linuxkit-builder up --install'
+        ? advice`Install what is missing, or have it installed: ${ours('up', '--install')}`
         : 'Install what is missing, then run the same command again.',
     exit: Exit.unavailable,
     lines: [...command, ...others, ...Object.entries(refused).map(([vm, why]) => `${vm} ${why}.`)],

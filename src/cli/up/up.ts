@@ -13,6 +13,7 @@ import { findProgram } from '../../system/process/find-program.ts';
 import type { CliContext, Perform } from '../../command/context.ts';
 import { mayUseNix } from './nix-access.ts';
 import { findOrInstall } from './up-programs.ts';
+import { advice, ours } from '../../system/advice.ts';
 
 interface UpRun {
   /** Whether programs that are missing are installed. */
@@ -82,6 +83,6 @@ export const buildingWords = (example: string): string => `==> building ${exampl
 export const notBuilt: Failure = {
   kind: 'example-not-built',
   message: 'The guest is ready, but Nix did not build the example in it.',
-  hint: "See Nix's messages above. To find out what is wrong: linuxkit-builder doctor",
+  hint: advice`See Nix's messages above. To find out what is wrong: ${ours('doctor')}`,
   exit: Exit.unavailable,
 };

@@ -9,6 +9,7 @@ import type { CheckVerdict } from '../check-runner.ts';
 import { exposureOf, describeExposure } from '../../supervisor/disk/disk-record.ts';
 import { roomAt, startInodes } from '../../supervisor/disk/disk-room.ts';
 import { diskProblem } from '../../supervisor/disk/disk-size.ts';
+import { advice, ours } from '../../system/advice.ts';
 
 const GiB = 1024 ** 3;
 /** Below this the guest's writes soon find no room. */
@@ -79,8 +80,7 @@ const littleSpace = (root: string, freeGiB: number): CheckVerdict => ({
   kind: 'bad',
   what: `Only ${freeGiB.toFixed(1)} GiB of disk space is free in ${root}.`,
   why: 'The guest is paused when its disk cannot grow.',
-  remedy:
-    'Free some space: nix-collect-garbage on this machine, and linuxkit-builder gc for the guest',
+  remedy: advice`Free some space: nix-collect-garbage on this machine, and ${ours('gc')} for the guest`,
 });
 
 const onOtherVolume = (fact: string): CheckVerdict => ({

@@ -4,7 +4,8 @@ import { notSetUp } from '../../config/not-set-up.ts';
 import { readSettings } from '../../config/read-settings.ts';
 import { counted } from '../../domain/counted.ts';
 import { describeProblem, type Problem } from '../../domain/problem.ts';
-import { unlessThere } from '../../host/for-everybody.ts';
+import { setUpAdvice } from '../../host/for-everybody.ts';
+import { joinTexts } from '../../system/advice.ts';
 import { hostFacts } from '../../system/host/host.ts';
 import { checkLoopback } from '../check-door.ts';
 import type { Check, CheckVerdict } from '../check-runner.ts';
@@ -42,18 +43,17 @@ function settings({ layout, context }: DoctorFacts): CheckVerdict {
   if (config !== undefined)
     return { kind: 'good', fact: settingsWords(config, hostFacts(layout.root)) };
   if (isMissing === true) {
-    const { message, hint } = notSetUp(layout);
     return {
       kind: 'bad',
-      what: message,
+      what: notSetUp(layout).message,
       why: `${layout.config} does not exist.`,
-      remedy: unlessThere(hint, context.env),
+      remedy: setUpAdvice(context.env),
     };
   }
   return {
     kind: 'bad',
     what: 'config.json cannot be used.',
-    why: problems.map(describeProblem).join(' '),
+    why: joinTexts(problems.map(describeProblem), ' '),
     remedy: `Correct ${layout.config}`,
     ...quotesOf(problems),
   };

@@ -1,4 +1,5 @@
 /** Checks of the programs that a builder runs by. */
+import { advice } from '../../system/advice.ts';
 import { nodeTranslated } from '../../system/host/translated.ts';
 import { run } from '../../system/process/child.ts';
 import { programMissing } from '../../system/process/find-program.ts';
@@ -14,7 +15,7 @@ export async function checkNode(translated = nodeTranslated): Promise<CheckVerdi
     const fact = `${process.version}, ${process.execPath}`;
     const wrong = await translated();
     if (wrong === undefined) return { kind: 'good', fact };
-    return { kind: 'note', fact, why: `${wrong.message} ${wrong.hint}` };
+    return { kind: 'note', fact, why: advice`${wrong.message} ${wrong.hint}` };
   } catch (error) {
     const { kind, message } = failureOf(error);
     if (kind === 'node-unfit') throw error;
@@ -54,7 +55,7 @@ export async function checkVersions(facts: DoctorFacts): Promise<CheckVerdict> {
         kind: 'bad',
         what: isOther ? `This ssh is not OpenSSH: ${ssh}.` : `This ssh is too old: ${ssh}.`,
         why: 'The builder needs RemoteCommand, which OpenSSH has had since 7.6.',
-        remedy: `${isOther ? opensshFirst : ''}${programMissing('ssh').hint}`,
+        remedy: advice`${isOther ? opensshFirst : ''}${programMissing('ssh').hint}`,
       }
     : { kind: 'good', fact };
 }

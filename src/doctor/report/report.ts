@@ -7,6 +7,7 @@ import { settingNames } from '../../config/settings.ts';
 import { bootTable } from '../../supervisor/status/boot-picture.ts';
 import { describeNix, findNix } from '../../nix/variant.ts';
 import { findStatus } from '../../client/found.ts';
+import { plainly, type Text } from '../../system/advice.ts';
 import { run } from '../../system/process/child.ts';
 import { Failed } from '../../system/failure.ts';
 import { readIfThere } from '../../system/files/files.ts';
@@ -28,7 +29,7 @@ interface ReportInput {
   readonly context: CliContext;
   readonly version: string;
   /** What doctor has found, as it says it. */
-  readonly found: readonly string[];
+  readonly found: readonly Text[];
 }
 
 /** Writes it where only its owner can read it; its absolute path. */
@@ -53,7 +54,7 @@ async function partsOf({ layout, context, version, found }: ReportInput): Promis
     part(title, () => lastLines(readIfThere(path), count));
   return [
     await part('machine', () => machineLines(layout, context, version)),
-    await part('doctor', () => found),
+    await part('doctor', () => found.map(plainly)),
     await part('settings', () => settingLines(readIfThere(layout.config))),
     await part('status', async () => jsonLines(await findStatus(layout, context))),
     await part('starts', () => bootTable(bootsOf(layout).slice(-10))),

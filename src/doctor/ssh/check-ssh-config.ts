@@ -9,11 +9,12 @@ import { quoted } from '../../system/plain-text.ts';
 import { alsoApplies, excludeHost, otherLines, removeLine } from './ssh-verdicts.ts';
 import type { DoctorFacts } from '../facts.ts';
 import { rootTakenBack, userTakenBack } from '../../nix/ssh/user-ssh.ts';
+import { ours, type Text } from '../../system/advice.ts';
 
 /** What is in the way, and what mends it. */
 export interface ConfigFault {
   readonly what: string;
-  readonly remedy: string;
+  readonly remedy: Text;
 }
 
 /** Whose ssh is asked, and how it is called. */
@@ -66,17 +67,14 @@ export async function configFault(
 async function remedyFor(
   strays: readonly StrayOption[],
   { facts, who }: { readonly facts: DoctorFacts; readonly who: Asker['who'] },
-): Promise<string> {
+): Promise<Text> {
   const { said } = await takenBackOf(facts, who);
   const isSaid = ({ name }: StrayOption) => said.some((each) => each.name.toLowerCase() === name);
-  return strays.some(isSaid) ? 'linuxkit-builder configure' : excludeHost;
+  return strays.some(isSaid) ? ours('configure') : excludeHost;
 }
 
 /** What stays in the way of builds although ssh gets through, such as a limit on silence; undefined where nothing does. */
-export async function leftFault(
-  facts: DoctorFacts,
-  who: Asker['who'],
-): Promise<string | undefined> {
+export async function leftFault(facts: DoctorFacts, who: Asker['who']): Promise<Text | undefined> {
   const ours = who === 'root' ? facts.places.roots.sshConfig : facts.layout.sshConfig;
   const text = new OthersFiles().read(ours) ?? '';
   const { said, left } = await takenBackOf(facts, who);

@@ -1,5 +1,6 @@
 /** What is to be said of ssh's way to the guest. Pure. */
 import { alias } from '../../nix/ssh/stanza.ts';
+import { advice, ours, type Text } from '../../system/advice.ts';
 
 export const nixAnswers = 'nix-daemon in the guest answers the ssh command that Nix runs';
 
@@ -26,8 +27,7 @@ export const optionsVerdict = (
 /** `where`: the file that sets SHELL, or `your environment`. */
 export const shellCannotRun = (shell: string, where: string) => ({
   what: `SHELL=${shell} in ${where} cannot run commands, which ssh needs to reach a socket`,
-  remedy:
-    'Set SHELL to /bin/sh there, or use a port instead of a socket: linuxkit-builder configure --door tcp',
+  remedy: advice`Set SHELL to /bin/sh there, or use a port instead of a socket: ${ours('configure', '--door tcp')}`,
 });
 
 /** ssh does not accept a line of its configuration. */
@@ -42,8 +42,8 @@ export const otherLines = (named: readonly string[]): string =>
 export const excludeHost = `Exclude ${alias} from those lines by putting them below \`Match !host ${alias}\`, or remove them.`;
 
 /** `where`: ` in FILE`, or empty where that is not known. */
-export const alsoApplies = (name: string, where: string): string =>
-  `${name}${where} also applies to the guest. To override it: linuxkit-builder configure`;
+export const alsoApplies = (name: string, where: string): Text =>
+  advice`${name}${where} also applies to the guest. To override it: ${ours('configure')}`;
 
 /** Something is printed before Nix's answer: by ssh itself, or what stands in its place. */
 export const printedBySsh = (ssh: string) => ({

@@ -2,8 +2,9 @@
 import { alias } from '../../nix/ssh/stanza.ts';
 import { shellWord } from '../../system/shell.ts';
 import type { CheckVerdict } from '../check-runner.ts';
+import { advice, ours, type Text } from '../../system/advice.ts';
 
-const configure = 'linuxkit-builder configure';
+const configure = ours('configure');
 const fact = `ssh ${alias} leads to the guest`;
 
 /** All files are right, and ssh goes by them. */
@@ -11,12 +12,12 @@ export const leadsToGuest: CheckVerdict = { kind: 'good', fact };
 
 /** A file that configure leaves alone, such as a link into the Nix store. */
 export const changedByHand = (file: {
-  readonly path: string;
-  readonly why: string;
-  readonly text: string;
+  readonly path: Text;
+  readonly why: Text;
+  readonly text: Text;
 }): CheckVerdict => ({
   kind: 'bad',
-  what: `${file.path} ${file.why}, and does not include the builder.`,
+  what: advice`${file.path} ${file.why}, and does not include the builder.`,
   why: 'configure does not change such a file.',
   remedy: file.text,
 });
@@ -25,7 +26,7 @@ export const changedByHand = (file: {
 export const olderStanza = (path: string): CheckVerdict => ({
   kind: 'note',
   fact,
-  why: `${path} was written by another version of this program, or before your ssh configuration changed. To update it: ${configure}`,
+  why: advice`${path} was written by another version of this program, or before your ssh configuration changed. To update it: ${configure}`,
 });
 
 /** Files that are ours, and hold something else. */
@@ -41,7 +42,7 @@ export const notTakenIn = (path: string, ssh: string): CheckVerdict => ({
   kind: 'bad',
   what: `ssh does not use ${path}, although your ssh configuration includes it.`,
   why: `To see what ssh uses: ${shellWord(ssh)} -G ${alias}`,
-  remedy: `Remove the lines that override it, or the whole linuxkit-builder block, then run: ${configure}`,
+  remedy: advice`Remove the lines that override it, or the whole linuxkit-builder block, then run: ${configure}`,
 });
 
 /** Why it matters to a user what root has. */
@@ -52,7 +53,7 @@ export const whatNixUses = (files: readonly string[]): string =>
 export const ofThePreviousRelease: CheckVerdict = {
   kind: 'note',
   fact: 'as written by an earlier version',
-  why: `To update them, and to give root a key of its own: ${configure}`,
+  why: advice`To update them, and to give root a key of its own: ${configure}`,
 };
 
 /** Root's files lead where the user's lead. */

@@ -2,16 +2,17 @@
 import type { FileChange } from '../../host/file-change.ts';
 import { restartCommand, type DeclaredJob, type ServiceKind } from '../../service/declared-job.ts';
 import type { CheckVerdict } from '../check-runner.ts';
+import { advice, ours, type Text } from '../../system/advice.ts';
 
 /** There is no job, and nobody asked for one. */
 export const byHand: CheckVerdict = {
   kind: 'not-asked',
-  why: 'the daemon is started by hand (to change that: linuxkit-builder configure --autostart)',
+  why: advice`the daemon is started by hand (to change that: ${ours('configure', '--autostart')})`,
 };
 
 /** The files are as they were written, and would be written otherwise now. */
-export const outOfDate = (changes: readonly FileChange[]): string =>
-  `Node, the location of this program or the PATH has changed since ${pathsOf(changes)} was written. To update it: linuxkit-builder configure`;
+export const outOfDate = (changes: readonly FileChange[]): Text =>
+  advice`Node, the location of this program or the PATH has changed since ${pathsOf(changes)} was written. To update it: ${ours('configure')}`;
 
 const pathsOf = (changes: readonly FileChange[]): string =>
   changes.map(({ wanted }) => wanted.path).join(', ');
@@ -27,7 +28,7 @@ export function bootJobVerdict(
       ? `Node, the location of this program or the PATH has changed since ${path} was written.`
       : `The daemon is not started at boot: ${path} does not exist, or belongs to another builder.`;
   const why = 'The file belongs to root; configure writes and removes it.';
-  return { kind: 'bad', what, why, remedy: 'linuxkit-builder configure' };
+  return { kind: 'bad', what, why, remedy: ours('configure') };
 }
 
 /** Files of the job that are missing, or that somebody has changed. */
@@ -35,7 +36,7 @@ export const spoiltVerdict = (changes: readonly FileChange[]): CheckVerdict => (
   kind: 'bad',
   what: `Not as configure would write ${changes.length === 1 ? 'it' : 'them'}: ${changes.map(spoiltWords).join(', ')}.`,
   why: 'The daemon may not start at your next login.',
-  remedy: 'linuxkit-builder configure, then linuxkit-builder start',
+  remedy: advice`${ours('configure')}, then ${ours('start')}`,
 });
 
 function spoiltWords({ wanted, before }: FileChange): string {
@@ -62,8 +63,7 @@ export const noSystemd: CheckVerdict = {
   kind: 'bad',
   what: 'This system does not run systemd, so nothing starts the daemon.',
   why: 'Its job was written for systemd.',
-  remedy:
-    'linuxkit-builder configure --no-autostart; have your own init system run: linuxkit-builder daemon',
+  remedy: advice`${ours('configure', '--no-autostart')}; have your own init system run: ${ours('daemon')}`,
 };
 
 /** Its files are right, and its keeper does not know it. */
@@ -74,7 +74,7 @@ export const notLoaded = (name: ServiceKind): Extract<CheckVerdict, { kind: 'bad
     name === 'launchd'
       ? 'It was never loaded, or it was switched off in Login Items.'
       : 'It was never enabled.',
-  remedy: 'linuxkit-builder start',
+  remedy: ours('start'),
 });
 
 /** It runs, or its last run ended in order. */
@@ -96,7 +96,7 @@ export const endedBadly = (
   kind: 'bad',
   what: `The daemon's last run under ${name} ended ${ended}.`,
   why: output.trim().split('\n').slice(-3).join(' | '),
-  remedy: 'linuxkit-builder start, then linuxkit-builder logs',
+  remedy: advice`${ours('start')}, then ${ours('logs')}`,
   ...(name === 'launchd' && { seen: endSeen(exitCode) }),
 });
 

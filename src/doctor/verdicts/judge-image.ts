@@ -3,6 +3,7 @@ import type { Manifest } from '../../vm/boot-image.ts';
 import { describeAge, type ImageAge } from '../../vm/image-age.ts';
 import { noV2 } from '../../vm/qemu/emulated.ts';
 import type { CheckVerdict } from '../check-runner.ts';
+import { advice, joinTexts, ours, type Text } from '../../system/advice.ts';
 
 interface ImageFacts {
   readonly manifest: Pick<Manifest, 'kernelVersion'> | undefined;
@@ -24,24 +25,24 @@ export function judgeImage(
     return {
       kind: 'note',
       fact: `the newest image failed to boot (${rejected.at}), so the previous one is used`,
-      why: `${rejected.message} To rebuild it or try it again: ${build}`,
+      why: advice`${rejected.message} To rebuild it or try it again: ${build}`,
     };
   const words = age && describeAge(age);
   if (manifest === undefined)
     return { kind: 'note', fact: prefix, why: 'It has no manifest to compare its files with.' };
   return words === undefined
     ? { kind: 'good', fact: `Linux ${manifest.kernelVersion}, all files unchanged` }
-    : { kind: 'note', fact: `Linux ${manifest.kernelVersion}`, why: `${words}.` };
+    : { kind: 'note', fact: `Linux ${manifest.kernelVersion}`, why: advice`${words}.` };
 }
 
-const build = 'linuxkit-builder image build';
+const build = ours('image build');
 
 const tooOld = (
   prefix: string,
   { why, isAccepted }: NonNullable<ImageFacts['old']>,
 ): CheckVerdict =>
   isAccepted
-    ? { kind: 'note', fact: prefix, why: `${why}. To build a new one: ${build}` }
+    ? { kind: 'note', fact: prefix, why: advice`${why}. To build a new one: ${build}` }
     : {
         kind: 'bad',
         what: `The image ${prefix} is too old to be started.`,
@@ -56,12 +57,11 @@ export const alwaysHardware = (name: string): CheckVerdict => ({
 });
 
 /** `rejected`: why nothing faster is used. `isMasked`: the guest does without an instruction. */
-export const emulation = (rejected: readonly string[], isMasked: boolean): CheckVerdict => ({
+export const emulation = (rejected: readonly Text[], isMasked: boolean): CheckVerdict => ({
   kind: 'note',
   fact: 'tcg: software emulation',
-  why: [
-    'Builds are about ten times slower.',
-    ...(isMasked ? [`Also, ${noV2}.`] : []),
-    ...rejected,
-  ].join(' '),
+  why: joinTexts(
+    ['Builds are about ten times slower.', ...(isMasked ? [`Also, ${noV2}.`] : []), ...rejected],
+    ' ',
+  ),
 });

@@ -2,6 +2,7 @@
 import { Exit, Failed, type Failure } from '../../system/failure.ts';
 import { fieldsOf } from '../../system/socket/json-lines.ts';
 import { inMarks } from '../../system/plain-text.ts';
+import { advice, ours } from '../../system/advice.ts';
 
 const kinds = { silent: 'agent-silent', away: 'agent-away', refused: 'agent-refused' } as const;
 
@@ -9,7 +10,7 @@ const kinds = { silent: 'agent-silent', away: 'agent-away', refused: 'agent-refu
 export const agentSilent = (command: string, timeoutMs: number): Failure => ({
   kind: kinds.silent,
   message: `The guest agent did not answer ${command} within ${timeoutMs / 1000} s.`,
-  hint: "The guest is busy or frozen. See the guest's last lines: linuxkit-builder console",
+  hint: advice`The guest is busy or frozen. See the guest's last lines: ${ours('console')}`,
   exit: Exit.unavailable,
 });
 
@@ -17,7 +18,7 @@ export const agentSilent = (command: string, timeoutMs: number): Failure => ({
 export const agentAway = (why: string): Failure => ({
   kind: kinds.away,
   message: `The connection to the guest agent is closed: ${why}.`,
-  hint: 'The VM is not running or is stopping. See: linuxkit-builder status',
+  hint: advice`The VM is not running or is stopping. See: ${ours('status')}`,
   exit: Exit.unavailable,
 });
 

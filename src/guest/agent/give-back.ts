@@ -7,6 +7,7 @@ import { inMarks } from '../../system/plain-text.ts';
 import type { GuestAgent } from './agent.ts';
 import { keptBuilds, keptMinutes } from '../debug/kept-builds.ts';
 import { readRoom, type StoreRoom } from './inside.ts';
+import { advice, ours } from '../../system/advice.ts';
 
 type Agent = Pick<GuestAgent, 'exec'>;
 
@@ -165,13 +166,13 @@ exit $found
 export const cannotKeep = (why: string): Failure => ({
   kind: 'collection-not-begun',
   message: `The guest could not protect the store paths to keep, so nothing was deleted: ${inMarks(why) ?? 'no reason given'}.`,
-  hint: 'Its disk may be full or read-only. See: linuxkit-builder console',
+  hint: advice`Its disk may be full or read-only. See: ${ours('console')}`,
   exit: Exit.temporary,
 });
 
 export const notTold = (why: string): Failure => ({
   kind: 'collection-not-told',
   message: `Cannot stop the garbage collection in the guest: ${inMarks(why) ?? 'no reason given'}.`,
-  hint: 'See: linuxkit-builder console',
+  hint: advice`See: ${ours('console')}`,
   exit: Exit.temporary,
 });

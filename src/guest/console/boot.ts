@@ -1,6 +1,7 @@
 /** What the console's lines say about a boot. Pure. The lines are a contract: docs/guest-contract.md. */
 import { Exit, type Failure } from '../../system/failure.ts';
 import { inMarks } from '../../system/plain-text.ts';
+import { advice, ours } from '../../system/advice.ts';
 
 /** A console line that we recognise as boot progress, or as its end. */
 export type Milestone =
@@ -79,7 +80,7 @@ export function failureOfStage(
   return {
     kind: `guest-${name}`,
     message: `${known?.message ?? `The guest stopped booting at the stage '${name}'.`}${said}`,
-    hint: known?.hint ?? "See the guest's last lines: linuxkit-builder console",
+    hint: known?.hint ?? advice`See the guest's last lines: ${ours('console')}`,
     exit: Exit.unavailable,
     recovery: known === undefined ? 'retry' : 'give-up',
     ...(known?.vmFault !== undefined && { vmFault: known.vmFault }),
@@ -89,7 +90,7 @@ export function failureOfStage(
   };
 }
 
-const makeImage = 'Rebuild the image: linuxkit-builder image build';
+const makeImage = advice`Rebuild the image: ${ours('image build')}`;
 const diskHint =
   'To start with an empty disk, move the file nix-disk out of the state directory; the next start creates a new one.';
 
@@ -99,7 +100,7 @@ const failures: ReadonlyMap<string, StageFailure> = new Map(
   Object.entries<StageFailure>({
     'seed-missing': {
       message: 'The guest found no keys and settings after its initrd.',
-      hint: `${makeImage}. For an image of your own, see docs/guest-contract.md, "The seed".`,
+      hint: advice`${makeImage}. For an image of your own, see docs/guest-contract.md, "The seed".`,
     },
     'root-broken': {
       message: "The guest could not mount its image's root file system.",
@@ -108,7 +109,7 @@ const failures: ReadonlyMap<string, StageFailure> = new Map(
     'disk-missing': {
       vmFault: 'devices',
       message: 'The guest found no data disk.',
-      hint: 'An image of your own needs the drivers virtio_pci and virtio_blk. To use the standard image, which has them: linuxkit-builder image build',
+      hint: advice`An image of your own needs the drivers virtio_pci and virtio_blk. To use the standard image, which has them: ${ours('image build')}`,
     },
     'disk-foreign': {
       vmFault: 'none',
@@ -130,7 +131,7 @@ const failures: ReadonlyMap<string, StageFailure> = new Map(
     'network-missing': {
       vmFault: 'devices',
       message: 'The guest found no network card.',
-      hint: 'An image of your own needs the driver virtio_net. To use the standard image, which has it: linuxkit-builder image build',
+      hint: advice`An image of your own needs the driver virtio_net. To use the standard image, which has it: ${ours('image build')}`,
     },
   }),
 );

@@ -21,6 +21,7 @@ import { cannotWrite } from '../../system/files/cannot-write.ts';
 import { findProgram } from '../../system/process/find-program.ts';
 import { readOpensshKey } from './openssh-key.ts';
 import { quotedWord } from '../../system/shell.ts';
+import { advice, ours } from '../../system/advice.ts';
 
 /** An ssh key: the private file's text, and the public half as one line. */
 interface KeyPair {
@@ -150,7 +151,7 @@ export const brokenLink = 'is a symbolic link to a file that does not exist';
 export const identityMissing = (path: string): Failure => ({
   kind: 'identity-missing',
   message: `The key ${path} does not exist.`,
-  hint: 'Create it: linuxkit-builder configure',
+  hint: advice`Create it: ${ours('configure')}`,
   exit: Exit.config,
   recovery: 'give-up',
 });
@@ -159,7 +160,7 @@ export const identityMissing = (path: string): Failure => ({
 export const identityBroken = (path: string, wrong: string): Failure => ({
   kind: 'identity-broken',
   message: `The key ${path} ${wrong}.`,
-  hint: `Restore a good copy, or replace it: rm ${quotedWord(path)} && linuxkit-builder configure`,
+  hint: advice`Restore a good copy, or replace it: rm ${quotedWord(path)} && ${ours('configure')}`,
   exit: Exit.config,
   recovery: 'give-up',
 });
@@ -168,7 +169,7 @@ export const identityBroken = (path: string, wrong: string): Failure => ({
 export const looseMode = (path: string, mode: string): Failure => ({
   kind: 'identity-broken',
   message: `The key ${path} has mode ${mode}. Others can read it, so ssh refuses to use it.`,
-  hint: `Run: chmod 600 ${quotedWord(path)}. If somebody may have copied it, replace it instead: rm ${quotedWord(path)} && linuxkit-builder configure`,
+  hint: advice`Run: chmod 600 ${quotedWord(path)}. If somebody may have copied it, replace it instead: rm ${quotedWord(path)} && ${ours('configure')}`,
   exit: Exit.config,
   recovery: 'give-up',
 });

@@ -5,6 +5,7 @@ import { errorCode, Exit, Failed } from '../../system/failure.ts';
 import { sizeIfThere } from '../../system/files/files.ts';
 import { cannotWrite } from '../../system/files/cannot-write.ts';
 import { fenceMessages, type Rule } from '../agent/fence.ts';
+import { advice, ours } from '../../system/advice.ts';
 
 const GiB = 1024 ** 3;
 
@@ -141,7 +142,7 @@ export function noInitrd(path: string) {
   return {
     kind: 'image-missing',
     message: `The guest's initrd ${path} does not exist or is empty.`,
-    hint: 'Run linuxkit-builder image build, or correct `bundle` in config.json.',
+    hint: advice`Run ${ours('image build')}, or correct \`bundle\` in config.json.`,
     exit: Exit.noInput,
     recovery: 'give-up',
     blames: 'image',

@@ -13,10 +13,11 @@ import { ProbeAnswer, maxClockOffsetMs } from './probe-answer.ts';
 import { sshArgv, sshEnvironment } from './ssh-argv.ts';
 import { notYet, sshHint } from './ssh-words.ts';
 import { forwardPlaces, openForward } from './one-shot-forward.ts';
+import { advice, ours, type Text } from '../../system/advice.ts';
 
 interface Words {
   /** What to do about it, or what it probably is. */
-  readonly hint: string;
+  readonly hint: Text;
   /** What was seen, in one line. */
   readonly detail: string;
 }
@@ -128,14 +129,14 @@ export function judge(
 
 const garbled = (answer: ProbeAnswer): Words => ({
   detail: answer.describe(),
-  hint: "The guest's login shell prints something of its own, which Nix cannot handle. Rebuild the image: linuxkit-builder image build. In an image of your own, change that shell's start-up files.",
+  hint: advice`The guest's login shell prints something of its own, which Nix cannot handle. Rebuild the image: ${ours('image build')}. In an image of your own, change that shell's start-up files.`,
 });
 
 const noNix = (detail: string): Probe => ({
   ok: false,
   requirement: 'nix',
   detail,
-  hint: 'The login works, but nix-daemon does not answer. See its output: linuxkit-builder console',
+  hint: advice`The login works, but nix-daemon does not answer. See its output: ${ours('console')}`,
 });
 
 const wrongClock = (offsetMs: number): Probe => ({
@@ -143,7 +144,7 @@ const wrongClock = (offsetMs: number): Probe => ({
   requirement: 'clock',
   clockOffsetMs: offsetMs,
   detail: `the guest's clock is ${(Math.abs(offsetMs) / 1000).toFixed(1)} s ${offsetMs > 0 ? 'ahead' : 'behind'}`,
-  hint: 'The guest agent sets it. A restart sets it too: linuxkit-builder restart',
+  hint: advice`The guest agent sets it. A restart sets it too: ${ours('restart')}`,
 });
 
 /** What became of an ssh that brought no answer. Only its own words say more than that. */

@@ -1,35 +1,35 @@
 /** What ssh's complaints mean here. Pure. */
+import { advice, ours, type Text } from '../../system/advice.ts';
 
 /** Where ssh says nothing of its own. */
-export const notYet =
-  'sshd in the guest does not answer yet, or the guest is frozen. See: linuxkit-builder console';
+export const notYet = advice`sshd in the guest does not answer yet, or the guest is frozen. See: ${ours('console')}`;
 
-const meanings: readonly (readonly [RegExp, string])[] = [
+const meanings: readonly (readonly [RegExp, Text])[] = [
   [
     /permission denied|too many authentication/i,
-    "The guest does not know the builder's key. It gets the key at each start: linuxkit-builder restart",
+    advice`The guest does not know the builder's key. It gets the key at each start: ${ours('restart')}`,
   ],
   [
     /host key|identification has changed|no .* key is known/i,
-    'Another machine answers, or known_hosts is out of date. Run linuxkit-builder configure, then linuxkit-builder restart.',
+    advice`Another machine answers, or known_hosts is out of date. Run ${ours('configure')}, then ${ours('restart')}.`,
   ],
   [
     /unprotected private key|bad permissions|invalid format|error in libcrypto|load key/i,
-    "ssh rejects the builder's key. To see why, run: linuxkit-builder configure",
+    advice`ssh rejects the builder's key. To see why, run: ${ours('configure')}`,
   ],
   [
     /identity file .* not accessible|no such identity/i,
-    'Create the keys: linuxkit-builder configure',
+    advice`Create the keys: ${ours('configure')}`,
   ],
   [
     /refused/i,
-    'Nothing is listening there: the VM is not running or is stopping. See: linuxkit-builder status',
+    advice`Nothing is listening there: the VM is not running or is stopping. See: ${ours('status')}`,
   ],
   [/banner|reset|closed|broken pipe|timed out|no route|unreachable|no answer/i, notYet],
   [/bad configuration option/i, 'This ssh is too old: OpenSSH 7.6 or newer is required.'],
 ];
 
 /** A hint for the last words of an ssh that did not get in. */
-export const sshHint = (words: string): string =>
+export const sshHint = (words: string): Text =>
   meanings.find(([pattern]) => pattern.test(words))?.[1] ??
-  'Try it by hand: linuxkit-builder ssh -- true';
+  advice`Try it by hand: ${ours('ssh', '-- true')}`;

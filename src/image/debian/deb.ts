@@ -5,6 +5,7 @@ import { Exit, Failed } from '../../system/failure.ts';
 import { paragraphs, type Paragraph } from './control-format.ts';
 import { compressionOf, decompressed } from '../tree/decompress.ts';
 import type { Entry } from '../tree/entry.ts';
+import { advice, ours } from '../../system/advice.ts';
 
 interface DebOptions {
   /** For messages. */
@@ -126,6 +127,6 @@ const broken = (name: string, why: string): Failed =>
   new Failed({
     kind: 'package-broken',
     message: `Cannot read the package ${name}: ${why}.`,
-    hint: 'Update the lock with linuxkit-builder image build --update, or use another mirror with --mirror URL.',
+    hint: advice`Update the lock with ${ours('image build', '--update')}, or use another mirror with --mirror URL.`,
     exit: Exit.dataError,
   });

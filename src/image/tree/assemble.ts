@@ -16,6 +16,7 @@ import { collectParts, isPart, noParts, type Parts } from './parts.ts';
 import { isKept, type Arch, type Recipe } from '../recipe.ts';
 import { makeSquashfs } from './squashfs.ts';
 import { Tree, usrLinks, type Package } from './tree.ts';
+import { advice, ours } from '../../system/advice.ts';
 
 interface AssembleOptions {
   readonly arch: Arch;
@@ -137,7 +138,7 @@ export const incomplete = (path: string): Failed =>
   new Failed({
     kind: 'package-set-incomplete',
     message: `No package contains ${path}.`,
-    hint: 'The lock does not match this version. Update it: linuxkit-builder image build --update',
+    hint: advice`The lock does not match this version. Update it: ${ours('image build', '--update')}`,
     exit: Exit.dataError,
   });
 

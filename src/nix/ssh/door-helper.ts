@@ -15,6 +15,7 @@ import type { Config } from '../../config/config.ts';
 import type { RootPaths } from '../../host/system-paths.ts';
 import { shellWord } from '../../system/shell.ts';
 import { proxyOf } from './stanza.ts';
+import { advice, ours } from '../../system/advice.ts';
 
 /** A program with its words; the socket's path comes behind them. */
 export type Helper = readonly string[];
@@ -89,7 +90,7 @@ export async function findHelper({
   throw new Failed({
     kind: 'door-helper-missing',
     message: `ssh needs another program to connect to a Unix socket, and none of these is installed so that only root can change it: ${[...new Set(helpers.map(([program = '']) => program))].join(', ')}.`,
-    hint: 'Install perl or netcat-openbsd, or use a port instead: linuxkit-builder configure --door tcp',
+    hint: advice`Install perl or netcat-openbsd, or use a port instead: ${ours('configure', '--door tcp')}`,
     exit: Exit.unavailable,
   });
 }

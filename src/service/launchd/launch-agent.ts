@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { instance } from '../../config/instance.ts';
 import type { WantedFile } from '../../host/file-change.ts';
 import { quotedWord } from '../../system/shell.ts';
+import { advice, ours, type Text } from '../../system/advice.ts';
 
 /** launchd's name for our job. */
 export const label = instance.jobLabel;
@@ -73,8 +74,8 @@ export function agentFiles(
 }
 
 /** Where the directory of agents is Nix's: launchd is told there, of a program that outlives a garbage collection. */
-const agentByHand = (launcher: string): string =>
-  `In that case configure cannot register the daemon with launchd. Declare an agent that runs ${quotedWord(launcher)}, with RunAtLoad and KeepAlive.SuccessfulExit = false (nix-darwin: launchd.user.agents; home-manager: launchd.agents). Or start the daemon yourself, and run: linuxkit-builder configure --no-autostart`;
+const agentByHand = (launcher: string): Text =>
+  advice`In that case configure cannot register the daemon with launchd. Declare an agent that runs ${quotedWord(launcher)}, with RunAtLoad and KeepAlive.SuccessfulExit = false (nix-darwin: launchd.user.agents; home-manager: launchd.agents). Or start the daemon yourself, and run: ${ours('configure', '--no-autostart')}`;
 
 /** The template with its `@NAMES@` replaced, as XML text. */
 export const plistText = (

@@ -6,6 +6,7 @@ import type { LaunchctlReply } from './launchctl.ts';
 import type { Trouble } from './launchd.ts';
 import { systemDomain } from './find-job.ts';
 import { quotedWord, shellWord } from '../../system/shell.ts';
+import { advice, ours, type Text } from '../../system/advice.ts';
 
 /** What launchd looks at before it takes a file (launchctl.c, path_goodness_check). */
 export interface PlistFacts {
@@ -14,7 +15,7 @@ export interface PlistFacts {
   readonly uid: number;
 }
 
-const reload = 'Run linuxkit-builder configure, then linuxkit-builder start.';
+const reload = advice`Run ${ours('configure')}, then ${ours('start')}.`;
 
 /** Why launchd will refuse a file, as it would not say itself. Pure. */
 export function fileFailure(
@@ -23,7 +24,7 @@ export function fileFailure(
   isSystem = false,
 ): Failure | undefined {
   const sudo = isSystem ? 'sudo ' : '';
-  const refused = (why: string, hint: string): Failure => ({
+  const refused = (why: string, hint: Text): Failure => ({
     kind: 'job-file-refused',
     message: `${plist} ${why}, so launchd refuses to load it.`,
     hint,
@@ -36,7 +37,7 @@ export function fileFailure(
       hint: reload,
       exit: Exit.unavailable,
     };
-  if (kind === 'other') return refused('is not a regular file', `Move it away. ${reload}`);
+  if (kind === 'other') return refused('is not a regular file', advice`Move it away. ${reload}`);
   if ((mode & 0o022) !== 0)
     return refused('is writable by other users', `Run: ${sudo}chmod 644 ${quotedWord(plist)}`);
   if (uid !== 0 && (isSystem || uid !== process.getuid?.()))
@@ -54,7 +55,7 @@ export function troubleFailure(
   isSystem = false,
 ): Failure {
   const said = (reply.stderr || reply.stdout).trim();
-  const failure = (kind: string, message: string, hint: string): Failure => ({
+  const failure = (kind: string, message: string, hint: Text): Failure => ({
     kind,
     message,
     hint,
@@ -74,7 +75,11 @@ export function troubleFailure(
     case 'already':
       return doesNotLeave(isSystem);
     case 'bad-file':
-      return failure('job-file-refused', `launchd rejected ${plist}.`, `Delete it. ${reload}`);
+      return failure(
+        'job-file-refused',
+        `launchd rejected ${plist}.`,
+        advice`Delete it. ${reload}`,
+      );
     default:
       return failure('job-refused', 'launchd did not load the job.', reload);
   }
@@ -91,7 +96,7 @@ export const notLoaded = ({ by, path }: DeclaredJob): Failure => ({
 export const noSession: Failure = {
   kind: 'no-login-session',
   message: 'launchd has no session to run the job in: you are not logged in at the screen.',
-  hint: 'Log in at the screen once, or run the daemon without launchd: linuxkit-builder daemon',
+  hint: advice`Log in at the screen once, or run the daemon without launchd: ${ours('daemon')}`,
   exit: Exit.unavailable,
 };
 

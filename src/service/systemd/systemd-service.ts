@@ -8,6 +8,7 @@ import { shellWord } from '../../system/shell.ts';
 import type { DeclaredJob } from '../declared-job.ts';
 import type { Service, ServiceState } from '../keeper.ts';
 import { unitName } from './systemd-unit.ts';
+import { advice, ours } from '../../system/advice.ts';
 
 interface SystemdOptions {
   /** Absolute path of systemctl; undefined where there is none, or no systemd runs: then nothing is loaded. */
@@ -104,8 +105,7 @@ export function parseShow(text: string): ServiceState {
   };
 }
 
-const without =
-  'To do without systemd, run linuxkit-builder configure --no-autostart, then linuxkit-builder start.';
+const without = advice`To do without systemd, run ${ours('configure', '--no-autostart')}, then ${ours('start')}.`;
 
 const noSystemd: Failure = {
   kind: 'no-login-session',
@@ -123,7 +123,7 @@ function refused(argv: readonly string[], { ended, stderr }: CommandResult, isSy
       ? 'Cannot reach your systemd: this login has no user session.'
       : `systemctl ${user}${argv.join(' ')} failed${ended.kind === 'exited' ? '' : ` (${ended.kind})`}.`,
     hint: noBus
-      ? `Log in again, or run as root: loginctl enable-linger USER. ${without}`
+      ? advice`Log in again, or run as root: loginctl enable-linger USER. ${without}`
       : `Find the cause with: systemctl ${user}status ${unitName}; journalctl ${user}-u ${unitName}`,
     exit: Exit.unavailable,
     lines: stderr.trim().split('\n').slice(-5),

@@ -1,4 +1,5 @@
 /** What systemd is given: a unit of the user's. Pure text, and where it goes. */
+import { advice, ours } from '../../system/advice.ts';
 import { join } from 'node:path';
 import { instance } from '../../config/instance.ts';
 import type { WantedFile } from '../../host/file-change.ts';
@@ -50,7 +51,7 @@ const isLine = (text: string): boolean => !/\p{Cc}/u.test(text);
 export const pathUnfit = (file: string): Failure => ({
   kind: 'path-unfit',
   message: `systemd cannot start ${JSON.stringify(file)}: the path contains a control character. Nothing was changed.`,
-  hint: 'Rename the directory, or start the daemon yourself: linuxkit-builder configure --no-autostart, then linuxkit-builder start',
+  hint: advice`Rename the directory, or start the daemon yourself: ${ours('configure', '--no-autostart')}, then ${ours('start')}`,
   exit: Exit.config,
 });
 

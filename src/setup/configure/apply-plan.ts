@@ -18,6 +18,7 @@ import { keepPrograms } from './gc-roots.ts';
 import { dropService, settleBootJob } from './login-job.ts';
 import { rootPart, sayByHand, sayUnchanged } from './root-part.ts';
 import { hasKeeper } from '../../service/keeper.ts';
+import { advice, ours } from '../../system/advice.ts';
 
 /** What was done: what was planned, as it stood when nobody else was at work there. */
 export async function applyPlan(
@@ -83,10 +84,8 @@ function sayStart({ context, say }: Run): void {
 
 export const movedLegacy = (folder: string): string => `Moved linuxkit-nix's files to ${folder}`;
 export const createdKeys = (folder: string): string => `Created keys in ${folder}`;
-export const startsAtLogin =
-  'The daemon starts at your next login. To start it now: linuxkit-builder start';
-export const noKeeper =
-  'Warning: this system does not run systemd, so nothing starts the daemon at your next login. Have your own init system run linuxkit-builder daemon, or start it yourself: linuxkit-builder start';
+export const startsAtLogin = advice`The daemon starts at your next login. To start it now: ${ours('start')}`;
+export const noKeeper = advice`Warning: this system does not run systemd, so nothing starts the daemon at your next login. Have your own init system run ${ours('daemon')}, or start it yourself: ${ours('start')}`;
 
 /** Planned again, since what was there may have changed before we were alone; and with the keys, which are made now. */
 async function planAlone(run: Run, before: ConfigureFacts): Promise<ConfigurePlan> {

@@ -11,6 +11,7 @@ import { findNix, type NixVariant } from '../../nix/variant.ts';
 import { guestHasKvm, guestRunsI686 } from '../guest-can.ts';
 import { check, type GuestCan } from './check-request.ts';
 import type { ConfigureFlags } from './request.ts';
+import type { Text } from '../../system/advice.ts';
 
 /** One run: what was asked for, where, and by whom. */
 export interface Run {
@@ -20,7 +21,7 @@ export interface Run {
   readonly places: SystemPaths;
   /** What stands for /; empty where that is / itself. */
   readonly tree: string;
-  readonly say: (line: string) => void;
+  readonly say: (line: Text) => void;
 }
 
 export interface ConfigureFacts {

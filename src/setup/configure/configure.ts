@@ -24,6 +24,7 @@ import { planOf } from './configure-plan.ts';
 import { adviseRestart } from './effects.ts';
 import type { ConfigureFlags } from './request.ts';
 import { sizeWarnings, describeSizes } from './size-warnings.ts';
+import { advice, ours, type Text } from '../../system/advice.ts';
 
 /** Checks all of it, then changes what differs and says what that was. */
 export async function runConfigure(given: ConfigureFlags, context: CliContext): Promise<void> {
@@ -58,7 +59,7 @@ async function tellAround(
     ...(await logoutWarnings(run)),
   ];
   for (const warning of [...warningsFor(config, run, facts), ...found])
-    context.err(`Warning: ${warning}`);
+    context.err(advice`Warning: ${warning}`);
   const better = await gainOf({ config, layout: run.layout, path: context.env['PATH'] }, context);
   if (better !== undefined) run.say(describeGain(better));
   if (run.said() > 0 && facts.nix !== undefined) run.say(thisNix(describeNix(facts.nix)));
@@ -82,14 +83,14 @@ function currentConfig({ root }: ConfigureFlags): Config | undefined {
 }
 
 /** What `configure` finds out of this machine is then that of another. */
-export async function translatedWarnings(translated = nodeTranslated): Promise<readonly string[]> {
+export async function translatedWarnings(translated = nodeTranslated): Promise<readonly Text[]> {
   const fault = await translated();
-  return fault === undefined ? [] : [`${fault.message} ${fault.hint}`];
+  return fault === undefined ? [] : [advice`${fault.message} ${fault.hint}`];
 }
 
-async function loopbackWarnings({ door }: Config): Promise<readonly string[]> {
+async function loopbackWarnings({ door }: Config): Promise<readonly Text[]> {
   const fault = door === 'tcp' ? await loopbackFault() : undefined;
-  return fault === undefined ? [] : [`${fault.message} ${fault.hint}`];
+  return fault === undefined ? [] : [advice`${fault.message} ${fault.hint}`];
 }
 
 async function logoutWarnings({ layout, context }: Run): Promise<readonly string[]> {
@@ -101,7 +102,7 @@ function warningsFor(
   config: Config,
   run: Run,
   { guest, nix, userSsh, rootSsh }: ConfigureFacts,
-): readonly string[] {
+): readonly Text[] {
   const { system } = config;
   const ownSystem = process.platform === 'linux' ? nativeSystem(process.arch) : undefined;
   const ofSsh = [
@@ -127,5 +128,5 @@ export const describeGain = ({
   better,
   name,
   why,
-}: NonNullable<ReturnType<typeof betterThanKept>>): string =>
-  `The guest keeps using ${kept}. ${better} is installed too, and ${why}. To switch: linuxkit-builder configure --vm ${name}. To let each start choose: linuxkit-builder verdicts --clear`;
+}: NonNullable<ReturnType<typeof betterThanKept>>): Text =>
+  advice`The guest keeps using ${kept}. ${better} is installed too, and ${why}. To switch: ${ours('configure', `--vm ${name}`)}. To let each start choose: ${ours('verdicts', '--clear')}`;

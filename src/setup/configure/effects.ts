@@ -8,6 +8,7 @@ import {
 import type { Config } from '../../config/config.ts';
 import { sizeIfThere } from '../../system/files/files.ts';
 import type { Run } from './configure-facts.ts';
+import { advice, ours, type Text } from '../../system/advice.ts';
 
 interface SettingEffects {
   /** Settings in words: `cpus: 2 to 4`. */
@@ -29,12 +30,12 @@ export function effectsOf(before: RecordedSettings | undefined, after: Config): 
 }
 
 /** For a person whose builder runs. */
-export const effectLines = ({ atOnce, atStart, isUrgent }: SettingEffects): string[] => [
+export const effectLines = ({ atOnce, atStart, isUrgent }: SettingEffects): Text[] => [
   ...(atOnce.length === 0 ? [] : [`Takes effect immediately: ${atOnce.join('; ')}.`]),
   ...(atStart.length === 0
     ? []
     : [
-        `Takes effect when the guest next starts: ${atStart.join('; ')}. Its disk is kept. To restart it now: linuxkit-builder restart`,
+        advice`Takes effect when the guest next starts: ${atStart.join('; ')}. Its disk is kept. To restart it now: ${ours('restart')}`,
       ]),
   ...(isUrgent ? ['Until then, Nix cannot reach the builder.'] : []),
 ];

@@ -9,6 +9,7 @@ import { restartCommand } from '../../service/declared-job.ts';
 import { settleJob, type JobPlan } from '../boot-job.ts';
 import { applyUndo, describeUndo, undoStepsOf } from '../../host/undo.ts';
 import type { Run } from './configure-facts.ts';
+import { advice, ours } from '../../system/advice.ts';
 
 /** The receipts of what an earlier configure told the keeper, where that is not wanted any more. */
 export function droppedBy(
@@ -70,7 +71,7 @@ function sayDeclared({ layout, context, say }: Run): void {
   say(declaredElsewhere({ by, path, restart }, directory === layout.root ? undefined : directory));
 }
 
-export const startsAtBoot = 'The daemon starts at boot. To start it now: linuxkit-builder start';
+export const startsAtBoot = advice`The daemon starts at boot. To start it now: ${ours('start')}`;
 
 /** `its`: of which builder, where that is not ours. */
 export const declaredElsewhere = (

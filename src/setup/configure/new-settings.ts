@@ -8,6 +8,7 @@ import {
 } from '../../config/config.ts';
 import type { Problem } from '../../domain/problem.ts';
 import { settingNames } from '../../config/settings.ts';
+import { advice, ours } from '../../system/advice.ts';
 
 /** What was asked for on the command line; numbers that are none are left as text, so that the check names them. */
 export type Asked = { readonly [Setting in keyof ConfigFile]?: unknown };
@@ -103,7 +104,7 @@ function diskProblems(
       path: 'diskGiB',
       value: wanted,
       message: `is less than the ${has} GiB of the existing disk, which cannot be made smaller`,
-      hint: `Use -s ${has} or more, or start with an empty disk first: linuxkit-builder disk reset`,
+      hint: advice`Use -s ${has} or more, or start with an empty disk first: ${ours('disk reset')}`,
     },
   ];
 }

@@ -12,6 +12,7 @@ import {
 import { tellGuest } from '../../client/tell-guest.ts';
 import { leftToPerson, type ByHand, type Survey } from '../survey.ts';
 import type { Run } from './configure-facts.ts';
+import { advice, ours } from '../../system/advice.ts';
 
 /** Writes root's files as root, or prints what an administrator runs. */
 export async function rootPart(run: Run, needs: RootNeeds): Promise<void> {
@@ -57,7 +58,7 @@ export async function settleRoot(options: RootOptions): Promise<readonly string[
 
 const notRegistered = {
   so: 'your own files are written, but the builder is not registered with Nix as configured.',
-  hint: 'Run configure again as a user who can use sudo, or have an administrator run, as root, what this prints: linuxkit-builder configure --no-root',
+  hint: advice`Run configure again as a user who can use sudo, or have an administrator run, as root, what this prints: ${ours('configure', '--no-root')}`,
   without: withoutSudo('configure'),
 };
 

@@ -4,6 +4,7 @@ import { describeJob } from '../boot-job.ts';
 import { describeUndo, undoStepsOf } from '../../host/undo.ts';
 import type { Run } from './configure-facts.ts';
 import type { ConfigurePlan } from './configure-plan.ts';
+import { advice, textLines } from '../../system/advice.ts';
 
 /** Says what a run would change; says nothing when that is nothing. */
 export function showPlan(plan: ConfigurePlan, { layout, say }: Pick<Run, 'layout' | 'say'>): void {
@@ -20,8 +21,8 @@ export function showPlan(plan: ConfigurePlan, { layout, say }: Pick<Run, 'layout
   for (const line of describeJob(job)) say(job.kind === 'remove' ? `# ${line}` : line);
   for (const { path, purpose } of root.unseen)
     say(`# ${path}: ${purpose} (only root can read or create it)`);
-  for (const { path, why, text: advice } of [...user.byHand, ...root.byHand]) {
+  for (const { path, why, text } of [...user.byHand, ...root.byHand]) {
     say(`# ${path} ${why}, so it would not be changed.`);
-    for (const line of advice.split('\n')) say(`# ${line}`);
+    for (const line of textLines(text)) say(advice`# ${line}`);
   }
 }

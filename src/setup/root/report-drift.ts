@@ -13,11 +13,12 @@ import { rootDriftOf, describeDrift, type RootDrift } from './root-drift.ts';
 import { readIfThere } from '../../system/files/files.ts';
 import { hostFacts } from '../../system/host/host.ts';
 import type { CliContext } from '../../command/context.ts';
+import { advice, ours, type Text } from '../../system/advice.ts';
 
 /** What root has still to be told of this builder, and how. */
 export interface RootUpdate extends RootDrift {
   readonly sentence: string;
-  readonly remedy: string;
+  readonly remedy: Text;
 }
 
 type World = Pick<CliContext, 'env'>;
@@ -39,8 +40,7 @@ export function rootUpdate(layout: Layout, world: World): RootUpdate | undefined
 /** The sentence for it, and its remedy. */
 export const toldBy = (drift: RootDrift): Pick<RootUpdate, 'sentence' | 'remedy'> => ({
   sentence: describeDrift(drift),
-  remedy:
-    'linuxkit-builder configure (which uses sudo; with --no-root it prints what an administrator runs)',
+  remedy: advice`${ours('configure')} (which uses sudo; with --no-root it prints what an administrator runs)`,
 });
 
 /** What configure would tell root now; undefined while the settings are wrong. No program is asked which Nix it is: files say who keeps it. */

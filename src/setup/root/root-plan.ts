@@ -14,6 +14,7 @@ import type { RootPaths } from '../../host/system-paths.ts';
 import { hasLine, withLine, type RootLine } from '../../host/root/root-lines.ts';
 import { alias, guestUser, includeLine, knownHostsLine, sshConfig } from '../../nix/ssh/stanza.ts';
 import type { NewerOption } from '../../nix/ssh/newer.ts';
+import { advice, ours } from '../../system/advice.ts';
 
 /** As the settings have it, all of them given; the key is the guest's own, without a comment. */
 const toldSchema = v.strictObject({
@@ -157,7 +158,7 @@ export function parseRootValues(text: string): RootValues {
     const failure = {
       kind: 'root-part-garbled',
       message: `The input of configure --root-part is not valid: ${(error as Error).message}.`,
-      hint: 'Run linuxkit-builder configure, which uses sudo itself.',
+      hint: advice`Run ${ours('configure')}, which uses sudo itself.`,
       exit: Exit.dataError,
     };
     throw new Failed(failure, { cause: error });

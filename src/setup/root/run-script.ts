@@ -1,4 +1,5 @@
 /** A script run as root: by ourselves when we are root, else by one sudo command, shown before it is run; or given to an administrator. */
+import { advice, ours, type Text } from '../../system/advice.ts';
 import { run, succeeded, type CommandResult } from '../../system/process/child.ts';
 import { rootProgram } from '../../system/process/become-root.ts';
 import { Exit, Failed } from '../../system/failure.ts';
@@ -13,7 +14,7 @@ export interface ScriptRun {
   /** A line beside the answer, said also when quiet: a password may be asked for. */
   readonly err: CliContext['err'];
   /** What is true where it fails, and what helps; `without`: where what asks for root is not here. */
-  readonly refused: { readonly so: string; readonly hint: string; readonly without?: string };
+  readonly refused: { readonly so: string; readonly hint: Text; readonly without?: Text };
 }
 
 type World = Pick<CliContext, 'signal' | 'err'>;
@@ -23,7 +24,7 @@ export const runsFor = (context: World): Omit<ScriptRun, 'refused'> => ({
   isRoot: process.getuid?.() === 0,
   sudo: rootProgram(),
   signal: context.signal,
-  err: (line, how) => context.err(line, how),
+  err: (line) => context.err(line),
 });
 
 interface ForRoot extends Pick<ScriptRun, 'refused'> {
@@ -65,7 +66,7 @@ export async function runScript(script: string, options: ScriptRun): Promise<rea
   const shell = ['/bin/sh', '-c', script];
   if (!isRoot) {
     err(runsAsRoot(sudo));
-    for (const line of script.trimEnd().split('\n')) err(line === '' ? '' : `    ${line}`, 'as-is');
+    for (const line of script.trimEnd().split('\n')) err(line === '' ? '' : `    ${line}`);
   }
   const [program = '', ...argv] = isRoot ? shell : [sudo, ...shell];
   const ran = await run(program, argv, { input: '', signal });
@@ -96,6 +97,7 @@ function notRun(
 }
 
 /** Where neither sudo nor doas is here. The script is an argument: su reads its password from the input. */
-export function withoutSudo(verb: 'configure' | 'unconfigure'): string {
-  return `Run, as root, what this prints: linuxkit-builder ${verb} --no-root. With su: su root -c "$(linuxkit-builder ${verb} --no-root)"`;
+export function withoutSudo(verb: 'configure' | 'unconfigure'): Text {
+  const printing = ours(verb, '--no-root');
+  return advice`Run, as root, what this prints: ${printing}. With su: su root -c "$(${printing})"`;
 }

@@ -19,6 +19,7 @@ import { settleJob } from '../boot-job.ts';
 import { serviceFor } from '../../service/service.ts';
 import { orLetIn, waitForBuilds, type EndOptions } from '../../client/wait-for-builds.ts';
 import { describeRemoval, ownSteps, removalPlan, type RemovalPlan } from './removal-plan.ts';
+import { advice, ours, type Text } from '../../system/advice.ts';
 
 interface UnconfigureFlags {
   readonly purge: boolean;
@@ -44,7 +45,7 @@ export async function runUnconfigure(
   flags: UnconfigureFlags,
 ): Promise<void> {
   // What is on the output with --no-root is for an administrator to run.
-  const context = flags.skipRoot ? { ...given, out: (line: string) => given.err(line) } : given;
+  const context = flags.skipRoot ? { ...given, out: (line: Text) => given.err(line) } : given;
   const run = { layout, context, flags, print: (line: string) => given.out(line) };
   refuseLegacy(layout);
   const plan = removalPlan(layout, context, flags);
@@ -144,9 +145,9 @@ export const deletedDirectory = (directory: string, left: readonly string[]): st
     ? `Deleted ${directory}`
     : `Deleted our files in ${directory}. Left the others: ${left.join(', ')}`;
 
-export const keptThese = (loss: readonly string[], directory: string): string[] => [
+export const keptThese = (loss: readonly string[], directory: string): Text[] => [
   `Kept ${describeLoss(loss, directory)}`,
-  'To delete them too: linuxkit-builder unconfigure --purge',
+  advice`To delete them too: ${ours('unconfigure', '--purge')}`,
 ];
 
 export const needsYes = (what: string): Failure => ({
@@ -159,6 +160,6 @@ export const needsYes = (what: string): Failure => ({
 /** Where root's script for a removal fails. */
 export const removalRefused = {
   so: 'the builder is still registered with Nix, and your own files were not changed.',
-  hint: 'Run unconfigure again as a user who can use sudo, or have an administrator run, as root, what this prints: linuxkit-builder unconfigure --no-root',
+  hint: advice`Run unconfigure again as a user who can use sudo, or have an administrator run, as root, what this prints: ${ours('unconfigure', '--no-root')}`,
   without: withoutSudo('unconfigure'),
 };

@@ -11,6 +11,7 @@ import type { Clock } from '../../system/time/clock.ts';
 import { within } from '../../system/time/deadline.ts';
 import { untilGone, type Answers, type Command, type forced } from './control-protocol.ts';
 import { noDaemon } from './no-daemon.ts';
+import { advice, ours } from '../../system/advice.ts';
 
 /** A daemon that is busy answers within this. */
 const usualMs = 5_000;
@@ -96,7 +97,7 @@ async function exchange(
 export const daemonSilent = (path: string): Failure => ({
   kind: 'daemon-silent',
   message: `The daemon does not answer on ${path}.`,
-  hint: 'It may be very busy, or exiting. See: linuxkit-builder status',
+  hint: advice`It may be very busy, or exiting. See: ${ours('status')}`,
   exit: Exit.temporary,
 });
 
@@ -109,6 +110,6 @@ export const isRefusal = (thrown: Failed): boolean => thrown.failure.kind === re
 const daemonRefused = (command: string, why: string): Failure => ({
   kind: refusal,
   message: `The daemon refused '${command}': ${why}.`,
-  hint: 'It may be a different version. Run: linuxkit-builder restart',
+  hint: advice`It may be a different version. Run: ${ours('restart')}`,
   exit: Exit.unavailable,
 });

@@ -8,6 +8,7 @@ import { tryKernelLock, type KernelLock } from '../../system/lock/lock.ts';
 import { holdersOfRemoved } from '../../system/lock/lock-holder.ts';
 import { readLive } from '../../system/files/pidfile.ts';
 import type { Clock } from '../../system/time/clock.ts';
+import { advice, ours } from '../../system/advice.ts';
 
 /** Another daemon, or a stop, has it; `pid` where that is known. */
 interface TakenLock {
@@ -135,6 +136,6 @@ export async function takeLock(
 export const alreadyRuns = (pid: number | undefined): Failure => ({
   kind: 'daemon-already-runs',
   message: `Another daemon is running for this state directory${pid === undefined ? ' (or `stop` is still cleaning up after an earlier one)' : `, with pid ${pid}`}.`,
-  hint: 'See: linuxkit-builder status',
+  hint: advice`See: ${ours('status')}`,
   exit: Exit.temporary,
 });

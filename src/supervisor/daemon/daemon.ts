@@ -19,6 +19,7 @@ import type { SupervisorOptions } from '../supervisor-options.ts';
 import { Supervisor } from '../supervisor.ts';
 import { keepPid } from '../stop/upkeep.ts';
 import { supervise } from './supervise.ts';
+import { advice, ours } from '../../system/advice.ts';
 
 interface DaemonOptions {
   readonly layout: Layout;
@@ -30,6 +31,8 @@ interface DaemonOptions {
   readonly managed: boolean;
   /** As {@link Status} has it. */
   readonly release?: string | undefined;
+  /** What the commands in its status have to name. */
+  readonly directory?: string | undefined;
   readonly rootsKey?: SupervisorOptions['rootsKey'];
   readonly doorSocket: string;
   /** Makes its directories private, or fails where others have put something there. */
@@ -94,7 +97,7 @@ function isAbsent(path: string): boolean {
 export const directoryAbsent = (root: string): Failure => ({
   kind: 'directory-absent',
   message: `The state directory ${root} does not exist, or the volume that it is on is not mounted yet.`,
-  hint: 'If it was deleted, set up a new builder: linuxkit-builder up',
+  hint: advice`If it was deleted, set up a new builder: ${ours('up')}`,
   exit: Exit.config,
   recovery: 'wait',
   blocksDaemon: true,
@@ -128,7 +131,7 @@ async function liveWith(
 }
 
 const forSupervisor = (
-  { layout, clock, doorSocket, release, onStatus, rootsKey }: DaemonOptions,
+  { layout, clock, doorSocket, release, directory, onStatus, rootsKey }: DaemonOptions,
   own: Pick<SupervisorOptions, 'log' | 'isOurs' | 'daemon'>,
 ): SupervisorOptions => ({
   ...own,
@@ -137,6 +140,7 @@ const forSupervisor = (
   policy: defaultPolicy,
   doorSocket,
   release,
+  directory,
   onStatus,
   ...(rootsKey === undefined ? {} : { rootsKey }),
 });

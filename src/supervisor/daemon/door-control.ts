@@ -6,6 +6,7 @@ import { openDoor, type Door } from '../../door/door.ts';
 import type { DoorPlace } from '../../door/entrance.ts';
 import type { Counts } from '../../door/through.ts';
 import type { Crowd } from '../../door/waiting-room.ts';
+import { advice } from '../../system/advice.ts';
 import { AwakeClock } from '../../system/time/awake.ts';
 import type { Clock } from '../../system/time/clock.ts';
 import { Failed, type Failure } from '../../system/failure.ts';
@@ -83,7 +84,9 @@ export class DoorControl {
     if (place === undefined) return undefined;
     const where = place.kind === 'tcp' ? { port: place.port } : { socket: place.path };
     const told = { ...where, draining: this.#draining };
-    const trouble = this.#trouble && { trouble: `${this.#trouble.message} ${this.#trouble.hint}` };
+    const trouble = this.#trouble && {
+      trouble: advice`${this.#trouble.message} ${this.#trouble.hint}`,
+    };
     return { ...told, ...(this.#turnsAway && { refusing: true }), ...trouble };
   }
 

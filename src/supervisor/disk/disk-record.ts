@@ -5,6 +5,7 @@
 import * as v from 'valibot';
 import type { Layout } from '../../config/layout.ts';
 import { readIfThere, writeWhole } from '../../system/files/files.ts';
+import { advice, ours, type Text } from '../../system/advice.ts';
 
 const schema = v.object({
   version: v.literal(1),
@@ -55,8 +56,8 @@ export const exposureOf = (layout: Place): DiskRecord['exposed'] => {
 };
 
 /** For its owner, in a sentence. */
-export const describeExposure = ({ nix }: NonNullable<DiskRecord['exposed']>): string =>
-  `The guest's disk was used by ${nix === undefined ? 'an older guest, whose Nix' : `Nix ${nix}, which`} let builds become root, and whatever such a build left there is still on it. Start with a new disk: linuxkit-builder disk reset (the keys stay). To keep this disk and hide this warning: linuxkit-builder disk keep`;
+export const describeExposure = ({ nix }: NonNullable<DiskRecord['exposed']>): Text =>
+  advice`The guest's disk was used by ${nix === undefined ? 'an older guest, whose Nix' : `Nix ${nix}, which`} let builds become root, and whatever such a build left there is still on it. Start with a new disk: ${ours('disk reset')} (the keys stay). To keep this disk and hide this warning: ${ours('disk keep')}`;
 
 const write = ({ diskRecord }: Place, record: DiskRecord): void =>
   writeWhole(diskRecord, `${JSON.stringify(record)}\n`);

@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { Exit, errorCode, type Failure } from '../../system/failure.ts';
 import { sizeIfThere } from '../../system/files/files.ts';
 import { roomAt } from './disk-room.ts';
+import { advice, ours } from '../../system/advice.ts';
 
 const GiB = 1024 ** 3;
 const MiB = 1024 * 1024;
@@ -61,7 +62,7 @@ export function diskTooLarge(
   { most, by }: ReturnType<typeof mostGiB>,
 ): Failure {
   const smaller =
-    most >= 2 ? `Choose a smaller disk (linuxkit-builder configure -s ${most}), or` : 'Choose';
+    most >= 2 ? advice`Choose a smaller disk (${ours('configure', `-s ${most}`)}), or` : 'Choose';
   const why = {
     length:
       'its file system does not allow larger files (FAT: below 4 GiB), or a limit does not (ulimit -f)',
@@ -71,7 +72,7 @@ export function diskTooLarge(
     kind: 'disk-too-large',
     vmFault: 'none',
     message: `${directory} cannot hold a disk of ${diskGiB} GiB, ${most === 0 ? 'not even one of 1 GiB' : `only one of at most ${most} GiB`}: ${why}.`,
-    hint: `${smaller} another directory (-d).`,
+    hint: advice`${smaller} another directory (-d).`,
     exit: Exit.cannotCreate,
     recovery: 'give-up',
   };

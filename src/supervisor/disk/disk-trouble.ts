@@ -7,6 +7,7 @@ import type { Clock } from '../../system/time/clock.ts';
 import { Exit, failureOf, type Failure } from '../../system/failure.ts';
 import type { Log } from '../../system/log.ts';
 import { hasRoom, room, shortageAt, untilEnough, type Shortage } from './disk-room.ts';
+import { advice, ours } from '../../system/advice.ts';
 
 interface DiskTroubleOptions {
   readonly clock: Clock;
@@ -101,7 +102,7 @@ export const diskFailed = (path: string): Failure => ({
   kind: 'host-disk-failed',
   vmFault: 'none',
   message: `The host's disk is failing: ${path} cannot be read or written, even after three more attempts.`,
-  hint: 'Check what the system reports about that disk (dmesg, Disk Utility), and whether the directory still exists. Then run: linuxkit-builder restart',
+  hint: advice`Check what the system reports about that disk (dmesg, Disk Utility), and whether the directory still exists. Then run: ${ours('restart')}`,
   exit: Exit.ioError,
   recovery: 'give-up',
   deaf: 'dead',

@@ -6,9 +6,10 @@ import { frozenMs } from './liveness.ts';
 import type { ExitStatus } from '../../system/process/child.ts';
 import { endWords } from '../../system/process/end-words.ts';
 import { describeProblem, type Problem } from '../../domain/problem.ts';
-import { asSentence, Exit, type Failure } from '../../system/failure.ts';
+import { Exit, type Failure } from '../../system/failure.ts';
 import { inMarks } from '../../system/plain-text.ts';
 import { lockHeld } from '../../system/lock/flock.ts';
+import { advice, asSentence, ours, type Text } from '../../system/advice.ts';
 
 /** The VM process ended although nobody asked it to. reason: what it said itself, such as QMP's "guest-shutdown". */
 export function vmExited(
@@ -32,8 +33,8 @@ export function vmExited(
     message: `The VM process ${program} ${endWords(ended)}.${said}`,
     hint:
       ended.kind === 'not-started'
-        ? 'Check that it can be run, or install it again. Then: linuxkit-builder restart'
-        : 'See its output with linuxkit-builder logs, and the console with linuxkit-builder console.',
+        ? advice`Check that it can be run, or install it again. Then: ${ours('restart')}`
+        : advice`See its output with ${ours('logs')}, and the console with ${ours('console')}.`,
     exit: Exit.unavailable,
     blames: 'image',
     // It ends by itself where it cannot take the guest from its file.
@@ -48,12 +49,12 @@ export function vmKilled(
   hostRanOut: boolean | undefined,
   lines: readonly string[],
 ): Failure {
-  const giveLess = 'give the guest less memory: linuxkit-builder configure -m MiB';
+  const giveLess = advice`give the guest less memory: ${ours('configure', '-m MiB')}`;
   if (hostRanOut === true)
     return {
       kind: 'host-out-of-memory',
       message: `The VM process ${program} was killed (SIGKILL): the host, or a limit on it, ran out of memory.`,
-      hint: `Quit other programs, or ${giveLess}`,
+      hint: advice`Quit other programs, or ${giveLess}`,
       exit: Exit.osError,
       recovery: 'wait',
       lines,
@@ -65,7 +66,8 @@ export function vmKilled(
   return {
     kind: 'vm-killed',
     message: `The VM process ${program} was killed (SIGKILL), ${who}.`,
-    hint: hostRanOut === false ? 'The guest is restarted.' : `If it happens again, ${giveLess}`,
+    hint:
+      hostRanOut === false ? 'The guest is restarted.' : advice`If it happens again, ${giveLess}`,
     exit: Exit.unavailable,
     lines,
   };
@@ -90,7 +92,7 @@ export function networkExited(
     kind: 'network-exited',
     vmFault: 'passes',
     message: `The network program ${program} ${endWords(ended)}.${last === undefined ? '' : ` Its last output: ${last}`}`,
-    hint: 'Without it the guest has no network. See its output: linuxkit-builder logs',
+    hint: advice`Without it the guest has no network. See its output: ${ours('logs')}`,
     exit: Exit.unavailable,
     lines,
   };
@@ -100,7 +102,7 @@ export function networkExited(
 export const guestPanicked = (text: string, lines: readonly string[]): Failure => ({
   kind: 'guest-panicked',
   message: `The guest's kernel panicked: ${inMarks(text) ?? '""'}.`,
-  hint: 'See the lines before it: linuxkit-builder console',
+  hint: advice`See the lines before it: ${ours('console')}`,
   exit: Exit.unavailable,
   blames: 'image',
   deaf: 'frozen',
@@ -112,7 +114,7 @@ export const guestPanicked = (text: string, lines: readonly string[]): Failure =
 export const guestRebooted = (lines: readonly string[]): Failure => ({
   kind: 'guest-rebooted',
   message: 'The guest rebooted by itself: it reached the first stage of its boot a second time.',
-  hint: 'See the lines before it: linuxkit-builder console',
+  hint: advice`See the lines before it: ${ours('console')}`,
   exit: Exit.unavailable,
   blames: 'image',
   deaf: 'dead',
@@ -130,7 +132,7 @@ export const guestReadOnly = (text: string, lines: readonly string[]): Failure =
 });
 
 /** What a guest that is not ready lacks: a stage of its boot, or what a login found. */
-type Missing = string | { readonly detail: string; readonly hint: string };
+type Missing = string | { readonly detail: string; readonly hint: Text };
 
 /** The boot took too long; names the first stage that did not come. */
 export const bootTimedOut = (
@@ -143,7 +145,7 @@ export const bootTimedOut = (
   ...(typeof missing === 'string'
     ? {
         message: `The guest was not ready after ${seconds} s: it did not reach the stage '${missing}'.`,
-        hint: 'See what it did last: linuxkit-builder console',
+        hint: advice`See what it did last: ${ours('console')}`,
       }
     : {
         message: `The guest was not ready after ${seconds} s. Its last login: ${asSentence(missing.detail)}`,
@@ -162,7 +164,7 @@ export const configInvalid = (
 ): Failure => ({
   kind: 'config-invalid',
   message: `config.json has ${problems.length === 1 ? 'a problem' : `${problems.length} problems`}.`,
-  hint: 'Correct the file; it is read again when it changes. To reset a setting: linuxkit-builder configure --reset SETTING',
+  hint: advice`Correct the file; it is read again when it changes. To reset a setting: ${ours('configure', '--reset SETTING')}`,
   exit: Exit.config,
   recovery: 'give-up',
   lines: problems.map(describe),
@@ -195,6 +197,6 @@ export const guestFrozen = (lines: readonly string[]): Failure => ({
 export const directoryLost = (root: string): Failure => ({
   kind: 'directory-lost',
   message: `The state directory ${root} was moved, deleted or replaced while the daemon was running.`,
-  hint: 'Put it back and run: linuxkit-builder start. Or set up a new builder: linuxkit-builder up',
+  hint: advice`Put it back and run: ${ours('start')}. Or set up a new builder: ${ours('up')}`,
   exit: Exit.ioError,
 });

@@ -1,13 +1,14 @@
 /** Nix's way into a guest whose agent is silent: one login at a time is tried, as Nix would make it. */
 import type { Probe } from '../../guest/login/probe.ts';
 import type { Clock } from '../../system/time/clock.ts';
-import { asSentence, failureOf } from '../../system/failure.ts';
+import { failureOf } from '../../system/failure.ts';
+import { advice, asSentence, type Text } from '../../system/advice.ts';
 import type { Log } from '../../system/log.ts';
 
 /** What the last login found: builds get through, or what stands in their way. */
 export type Login =
   | { readonly works: true }
-  | { readonly works: false; readonly detail: string; readonly hint: string };
+  | { readonly works: false; readonly detail: string; readonly hint: Text };
 
 interface LoginOptions {
   readonly clock: Clock;
@@ -96,10 +97,10 @@ export class Logins {
 const insiders: ReadonlySet<string> = new Set(['nix', 'clock']);
 
 /** What `slow` means for builds, in a sentence. */
-export function describeSlow(login: Login | undefined): string {
+export function describeSlow(login: Login | undefined): Text {
   const silent = 'The guest agent does not answer in time';
   if (login === undefined) return `${silent}.`;
   if (login.works)
     return `${silent}, but a login reaches the Nix daemon in the guest, so builds work.`;
-  return `${silent}, and logging in the way Nix does fails: ${asSentence(login.detail)} ${login.hint}`;
+  return advice`${silent}, and logging in the way Nix does fails: ${asSentence(login.detail)} ${login.hint}`;
 }

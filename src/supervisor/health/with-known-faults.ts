@@ -1,5 +1,6 @@
 /** What others have reported of a child's end, added to our own account of it. */
 import { describeFault, recognise } from '../../domain/recognise.ts';
+import type { Text } from '../../system/advice.ts';
 import type { ExitStatus } from '../../system/process/child.ts';
 import type { Failure } from '../../system/failure.ts';
 import { systemVersion } from '../../system/host/host.ts';
@@ -25,7 +26,7 @@ export function withKnownFaults(failure: Failure, { program, ended, output }: Ch
 }
 
 /** What a line of a program that lives on tells of, where others have reported it. */
-export function troubleIn(program: string, line: string): string | undefined {
+export function troubleIn(program: string, line: string): Text | undefined {
   const [fault] = recognise({ said: [line], program, ...systemVersion() });
   return fault === undefined ? undefined : describeFault(fault);
 }

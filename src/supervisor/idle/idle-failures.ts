@@ -1,5 +1,6 @@
 /** Why a guest is neither suspended nor tidied, in words. */
 import { Exit, type Failure } from '../../system/failure.ts';
+import { advice, ours } from '../../system/advice.ts';
 
 /** It is not suspended. */
 export const guestInUse: Failure = {
@@ -28,20 +29,20 @@ export const guestWanted: Failure = {
 export const guestNotReady: Failure = {
   kind: 'guest-not-ready',
   message: 'The guest is not ready, or its agent is not running.',
-  hint: 'Wait until it is ready, then try again: linuxkit-builder wait',
+  hint: advice`Wait until it is ready, then try again: ${ours('wait')}`,
   exit: Exit.temporary,
 };
 
 export const guestBusy: Failure = {
   kind: 'guest-in-use',
   message: 'The guest is in use, or garbage collection is already running in it.',
-  hint: 'Try again later. To see who is using it: linuxkit-builder status',
+  hint: advice`Try again later. To see who is using it: ${ours('status')}`,
   exit: Exit.temporary,
 };
 
 export const guestSilent: Failure = {
   kind: 'guest-silent',
   message: 'The guest did not report the result of the garbage collection.',
-  hint: 'To see why: linuxkit-builder status, or linuxkit-builder console',
+  hint: advice`To see why: ${ours('status')}, or ${ours('console')}`,
   exit: Exit.temporary,
 };

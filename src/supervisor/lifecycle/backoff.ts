@@ -1,5 +1,6 @@
 /** When to try again and when to give up: pure. */
-import { asSentence, type Failure } from '../../system/failure.ts';
+import type { Failure } from '../../system/failure.ts';
+import { advice, asSentence, ours } from '../../system/advice.ts';
 
 /** Times in ms. */
 export interface Policy {
@@ -67,5 +68,5 @@ const growths = 3;
 const exhausted = (failure: Failure, attempts: number, { maxAttempts }: Policy): Failure => ({
   ...failure,
   message: `Gave up after ${attempts > maxAttempts ? `more than ${maxAttempts}` : attempts} failed attempts. The last one: ${failure.message}`,
-  hint: `${asSentence(failure.hint)} Then run: linuxkit-builder restart`,
+  hint: advice`${asSentence(failure.hint)} Then run: ${ours('restart')}`,
 });

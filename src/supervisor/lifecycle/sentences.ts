@@ -1,12 +1,12 @@
 /** Each state in a sentence, with its reason where there is one: the daemon is never silent. Pure. */
 import { describeStage } from '../../guest/console/boot.ts';
-import { asSentence } from '../../system/failure.ts';
 import { describeProblem, type Problem } from '../../domain/problem.ts';
 import { runStates } from '../../vm/run-states.ts';
 import type { Because, PauseReason, Rest, State } from './state.ts';
+import { advice, asSentence, joinTexts, ours, type Text } from '../../system/advice.ts';
 
 /** `problems`: what is wrong in config.json. */
-export function sentenceOf(state: State, problems: readonly Problem[] = []): string {
+export function sentenceOf(state: State, problems: readonly Problem[] = []): Text {
   switch (state.phase) {
     case 'stopped':
       return 'Stopped.';
@@ -31,10 +31,13 @@ export function sentenceOf(state: State, problems: readonly Problem[] = []): str
     case 'backing-off':
       return `Waiting before the next attempt. ${state.because.message}`;
     case 'failed':
-      return [
-        `Failed. ${state.because.message} ${asSentence(state.because.hint)} ${nextTry(state.until)}`,
-        ...problems.map(describeProblem),
-      ].join('\n  ');
+      return joinTexts(
+        [
+          advice`Failed. ${state.because.message} ${asSentence(state.because.hint)} ${nextTry(state.until)}`,
+          ...problems.map(describeProblem),
+        ],
+        '\n  ',
+      );
   }
 }
 
@@ -43,7 +46,7 @@ const nextTry = (until: number | undefined): string =>
     ? 'The next build triggers another attempt.'
     : `Builds are refused until ${new Date(until).toISOString().slice(0, 19)}Z; the first one after that triggers another attempt.`;
 
-function pauseWords(why: PauseReason): string {
+function pauseWords(why: PauseReason): Text {
   switch (why) {
     case 'disk-full':
       return "Paused: the host's disk is full. The guest continues on its own once there is space again; no write is lost.";
@@ -52,7 +55,7 @@ function pauseWords(why: PauseReason): string {
     case 'disk-quota':
       return "Paused: a quota on the host's disk is used up. The guest continues on its own once there is space again; no write is lost.";
     case 'unknown':
-      return 'Paused: the VM program has halted the guest without giving a reason. If it stays so, run linuxkit-builder restart.';
+      return advice`Paused: the VM program has halted the guest without giving a reason. If it stays so, run ${ours('restart')}.`;
     default:
       return runStates[why].sentence;
   }

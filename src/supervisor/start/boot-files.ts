@@ -13,6 +13,7 @@ import { chooseImage, imageFacts, type ChosenImage } from './image-choice.ts';
 import { dropOld, refuseOld } from './image-floor.ts';
 import { networkOf } from './launch-plan.ts';
 import type { BootInput, StagedImage, Staging } from './staging.ts';
+import { advice, ours, type Text } from '../../system/advice.ts';
 
 /** What is known from the start before this one. */
 export interface BootContext extends ChildContext {
@@ -101,5 +102,5 @@ function checkNamed(bundle: BootImage, { bundle: named, system }: Config, full: 
 }
 
 /** `prefix`: as the setting `bundle` has it. */
-export const namedHint = (prefix: string): string =>
-  `config.json names it as the bundle ${prefix}. Correct that, or remove the line and make an image: linuxkit-builder image build`;
+export const namedHint = (prefix: string): Text =>
+  advice`config.json names it as the bundle ${prefix}. Correct that, or remove the line and make an image: ${ours('image build')}`;

@@ -24,6 +24,7 @@ import {
 import { bundleAt } from '../../vm/boot-image.ts';
 import { oldImageAt, type OldImage } from './image-floor.ts';
 import type { Facts } from '../status/status-schema.ts';
+import { advice, ours } from '../../system/advice.ts';
 
 /** Images are told apart by what their manifests say; undefined where there is none that is whole. */
 export interface Images {
@@ -161,7 +162,7 @@ const rejected = (failure: Failure): Failure => ({
   recovery: 'retry',
   isIncident: true,
   message: `The new image did not become ready, so the previous one is used again. ${failure.message}`,
-  hint: 'To rebuild the new one, or to try it once more: linuxkit-builder image build',
+  hint: advice`To rebuild the new one, or to try it once more: ${ours('image build')}`,
 });
 
 interface KeepOptions {

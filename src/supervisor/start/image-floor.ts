@@ -4,6 +4,7 @@ import type { Config } from '../../config/config.ts';
 import { Exit, Failed } from '../../system/failure.ts';
 import { bundleAt, readManifest, type Manifest } from '../../vm/boot-image.ts';
 import { describeShortfall, floorsFor, shortfalls } from '../../vm/floors.ts';
+import { advice, ours } from '../../system/advice.ts';
 
 /** An image below its floors. */
 export interface OldImage {
@@ -42,7 +43,7 @@ export function refuseOld(old: OldImage | undefined, { acceptOldImage }: Config)
   throw new Failed({
     kind: 'image-below-floor',
     message: `The image is too old to be started: ${old.why}.`,
-    hint: `Make a new one: linuxkit-builder image build. To start this one anyway, set "acceptOldImage": "${old.version}" in config.json.`,
+    hint: advice`Make a new one: ${ours('image build')}. To start this one anyway, set "acceptOldImage": "${old.version}" in config.json.`,
     exit: Exit.config,
     recovery: 'give-up',
     blames: 'image',

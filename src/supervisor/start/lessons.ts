@@ -2,6 +2,7 @@
 import type { Config } from '../../config/config.ts';
 import type { Layout } from '../../config/layout.ts';
 import { networkLesson, ownNetworkLesson } from '../../net/networks.ts';
+import { plainly } from '../../system/advice.ts';
 import type { Clock } from '../../system/time/clock.ts';
 import type { Failure } from '../../system/failure.ts';
 import { tryProgram } from '../../system/process/find-program.ts';
@@ -107,7 +108,7 @@ function teachers(
     ofAccelerator,
     // A VM program without a network of its own is blamed itself only where no other network is here.
     (failure) =>
-      program === undefined || driver.lacksNetwork?.(failure.lines ?? []) !== true
+      program === undefined || driver.lacksNetwork?.((failure.lines ?? []).map(plainly)) !== true
         ? { failure }
         : ownNetworkLesson(failure, program, { ...shared, row: driver.row }),
     (failure) => vmLesson(failure, lost),

@@ -18,6 +18,7 @@ import { bootFiles, type BootContext } from './boot-files.ts';
 import { wayToRun } from './chosen-vm.ts';
 import { networkOf, planOf, type LaunchPlan } from './launch-plan.ts';
 import type { StagedImage } from './staging.ts';
+import { advice, ours } from '../../system/advice.ts';
 
 export interface StartContext extends BootContext {
   /** Whatever was saved, the guest boots. */
@@ -123,7 +124,7 @@ export const vmWouldRefuse = (name: string, problems: readonly Problem[]): Failu
   kind: 'vm-would-refuse',
   vmFault: 'lasts',
   message: `${name} would reject this command line.`,
-  hint: 'Change the settings that are named. To see the whole command line: linuxkit-builder daemon --dry-run',
+  hint: advice`Change the settings that are named. To see the whole command line: ${ours('daemon', '--dry-run')}`,
   exit: Exit.config,
   recovery: 'give-up',
   lines: problems.map(describeProblem),

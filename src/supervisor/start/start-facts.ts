@@ -1,4 +1,5 @@
 /** What is known of one start: facts that come and go, and what was seen when. */
+import { plainly, type Text } from '../../system/advice.ts';
 import type { Clock } from '../../system/time/clock.ts';
 import type { Log } from '../../system/log.ts';
 import type { VmChoice } from '../../vm/choose-vm.ts';
@@ -43,9 +44,9 @@ export class StartFacts {
   }
 
   /** A way that does not serve here, in a sentence each; beside those that are known. */
-  reject(sentences: readonly string[]): void {
+  reject(sentences: readonly Text[]): void {
     if (sentences.length === 0) return;
-    this.note({ rejected: [...new Set([...(this.#facts.rejected ?? []), ...sentences])] });
+    this.note({ rejected: distinct([...(this.#facts.rejected ?? []), ...sentences]) });
   }
 
   /** `uptimeS`: the guest's, for its stages. */
@@ -56,3 +57,8 @@ export class StartFacts {
     this.#options.onStep?.({ name, ms });
   }
 }
+
+/** The same verdict is heard of again and again. */
+const distinct = (sentences: readonly Text[]): readonly Text[] => [
+  ...new Map(sentences.map((each) => [plainly(each), each])).values(),
+];

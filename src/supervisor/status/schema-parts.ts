@@ -1,5 +1,6 @@
 /** What schemas of records are put together from. */
 import * as v from 'valibot';
+import type { Advice, Text } from '../../system/advice.ts';
 import { Exit } from '../../system/failure.ts';
 
 /** A schema with what it means, in words. */
@@ -9,13 +10,17 @@ export const told = <S extends v.GenericSchema>(schema: S, description: string) 
 /** Of a value that is as its type says, all the way down. */
 export type Told<T> = T extends readonly (infer E)[]
   ? readonly Told<E>[]
-  : T extends object
-    ? { readonly [K in keyof T]: Told<T[K]> }
-    : T;
+  : T extends Advice
+    ? T
+    : T extends object
+      ? { readonly [K in keyof T]: Told<T[K]> }
+      : T;
 
 /** A field that may be absent, and is never null. */
 export const maybe = v.exactOptional;
 export const text = v.string();
+/** Sentences for a person: as the daemon puts them, then as a string. */
+export const words: v.GenericSchema<Text> = v.string();
 /** An integer, which may be negative. */
 export const whole = v.pipe(v.number(), v.integer());
 /** An integer from 0 on. */
@@ -30,7 +35,7 @@ export const port = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(65
 export const failure = v.object({
   kind: told(text, 'Its stable name.'),
   message: text,
-  hint: told(text, 'What to do.'),
+  hint: told(words, 'What to do.'),
   exit: told(v.picklist(Object.values(Exit)), 'As in sysexits(3).'),
   recovery: maybe(
     told(
@@ -69,6 +74,6 @@ export const failure = v.object({
     ),
   ),
   isIncident: maybe(told(v.boolean(), 'The evidence is kept.')),
-  lines: maybe(told(v.array(text), 'The last output.')),
-  known: maybe(told(text, 'A known fault reported by others: its cause, remedy, and report.')),
+  lines: maybe(told(v.array(words), 'The last output.')),
+  known: maybe(told(words, 'A known fault reported by others: its cause, remedy, and report.')),
 });

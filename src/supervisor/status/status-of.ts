@@ -3,6 +3,7 @@ import { changesBetween, waitsForStart } from '../../config/config-changes.ts';
 import type { Config } from '../../config/config.ts';
 import type { Problem } from '../../domain/problem.ts';
 import { hasOwnNetwork, networkNames, vmNames } from '../../domain/vm-programs.ts';
+import { writtenFor } from '../../system/advice.ts';
 import type { Failure } from '../../system/failure.ts';
 import type { Identity } from '../../system/process/process.ts';
 import type { DoorStatus } from './door-status.ts';
@@ -21,10 +22,15 @@ export interface StatusInput {
   /** What the current start was made with; undefined when there is none. */
   readonly runs: Config | undefined;
   readonly problems: readonly Problem[];
+  /** What the commands in it have to name: the state directory, where it is not the usual one. */
+  readonly directory?: string | undefined;
 }
 
 /** State and facts -> the record. Pure. */
-export function statusOf(input: StatusInput): Status {
+export const statusOf = (input: StatusInput): Status =>
+  writtenFor(recordOf(input), input.directory);
+
+function recordOf(input: StatusInput): Status {
   const { state, facts, daemon, release, door, config, runs, problems } = input;
   const builder = runs ?? config;
   const pending =

@@ -1,6 +1,6 @@
 /**
- * The status record as one schema: its type is made from it, a reader holds a record against it, and docs/status.schema.json is written
- * from it (scripts/generate.js). Fields may be added; none is taken away or changes its meaning while `version` is 1.
+ * The status record as one schema: its type is made from it, a reader holds a record against it, and scripts/generate.js makes
+ * docs/status.schema.json of it. Fields may be added; none is taken away or changes its meaning while `version` is 1.
  */
 import * as v from 'valibot';
 import type { Complaint } from '../../guest/console/complaints.ts';
@@ -13,6 +13,7 @@ import {
   pid,
   port,
   text,
+  words,
   time,
   told,
   whole,
@@ -61,14 +62,13 @@ const login = v.variant('works', [
   v.object({
     works: v.literal(false),
     detail: told(text, 'What was seen instead.'),
-    hint: text,
+    hint: words,
   }),
 ]);
 
+const complaints = ['oops', 'stall', 'out-of-memory', 'read-only', 'restarted'] as const;
 const complaint = v.object({
-  what: v.picklist([
-    ...(['oops', 'stall', 'out-of-memory', 'read-only', 'restarted'] satisfies Complaint[]),
-  ]),
+  what: v.picklist(complaints satisfies readonly Complaint[]),
   text,
   at: time,
 });
@@ -80,7 +80,7 @@ const facts = {
   networkPid: maybe(pid),
   networkTrouble: maybe(
     told(
-      text,
+      words,
       'The last output of the network program that matches a known fault: its cause and remedy.',
     ),
   ),
@@ -90,7 +90,7 @@ const facts = {
   ),
   rejected: maybe(
     told(
-      v.array(text),
+      v.array(words),
       'A sentence for each VM program, accelerator or network program that was tried and does not work.',
     ),
   ),
@@ -146,7 +146,7 @@ const door = v.object({
     ),
   ),
   trouble: maybe(
-    told(text, 'Why nobody can connect now, and the remedy. It is retried every 5 s.'),
+    told(words, 'Why nobody can connect now, and the remedy. It is retried every 5 s.'),
   ),
 });
 
@@ -161,7 +161,7 @@ export const statusSchema = v.object({
     'In `ready`, Nix can build. In `away` there is no guest, and the next build starts it. In `failed` the daemon does not try again by itself; the first build after `until` causes another attempt.',
   ),
   since: told(time, 'When the phase began.'),
-  sentence: told(text, 'The phase and its reason, as a sentence for users.'),
+  sentence: told(words, 'The phase and its reason, as a sentence for users.'),
   attempt: maybe(told(count, 'The number of this start in a row; 0 after a stable one.')),
   because: maybe(told(failure, 'Why it is stopping, waiting or has failed.')),
   last: maybe(told(failure, 'Why the previous start ended.')),
@@ -200,7 +200,7 @@ export const statusSchema = v.object({
   ),
   problems: maybe(
     told(
-      v.array(v.object({ path: text, value: v.optional(v.unknown()), message: text, hint: text })),
+      v.array(v.object({ path: text, value: v.optional(v.unknown()), message: text, hint: words })),
       'What is wrong in config.json now; the daemon continues with its previous settings.',
     ),
   ),

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { createServer, type AddressInfo } from 'node:net';
 import { errorCode, Exit, type Failure } from '../failure.ts';
 import { connected } from '../socket/connected.ts';
+import { advice, ours } from '../advice.ts';
 
 export const loopback = '127.0.0.1';
 
@@ -49,7 +50,7 @@ export function loopbackDown(platform: NodeJS.Platform = process.platform): Fail
   return {
     kind: 'loopback-down',
     message: `Cannot connect to ${loopback}: the loopback interface (${name}) is down, so neither Nix nor the daemon can reach the guest.`,
-    hint: `Bring it up: ${up}. Then: linuxkit-builder restart`,
+    hint: advice`Bring it up: ${up}. Then: ${ours('restart')}`,
     exit: Exit.unavailable,
     recovery: 'wait',
   };
@@ -58,7 +59,7 @@ export function loopbackDown(platform: NodeJS.Platform = process.platform): Fail
 export const loopbackSilent: Failure = {
   kind: 'loopback-silent',
   message: `A connection of this machine to itself (${loopback}) gets no answer. A firewall probably drops it, so neither Nix nor the daemon can reach the guest.`,
-  hint: 'Allow connections on the loopback interface in the firewall. Then: linuxkit-builder restart',
+  hint: advice`Allow connections on the loopback interface in the firewall. Then: ${ours('restart')}`,
   exit: Exit.unavailable,
   recovery: 'wait',
 };

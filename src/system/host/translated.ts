@@ -1,4 +1,5 @@
 /** A Node for Intel that Rosetta runs on Apple silicon: by all that it says this is an Intel Mac, on which no program can run a guest fast. */
+import { advice, ours } from '../advice.ts';
 import { Exit, type Failure } from '../failure.ts';
 import { run } from '../process/child.ts';
 
@@ -22,7 +23,7 @@ export async function nodeTranslated({
 const isTranslated: Failure = {
   kind: 'node-translated',
   message: `This Node (${process.execPath}) is one for Intel, which Rosetta translates: this Mac has Apple silicon, and is taken for an Intel Mac, whose guests can only be emulated here.`,
-  hint: 'Install a Node for arm64, put it first on the PATH, then run: linuxkit-builder configure --system aarch64-linux',
+  hint: advice`Install a Node for arm64, put it first on the PATH, then run: ${ours('configure', '--system aarch64-linux')}`,
   exit: Exit.unavailable,
 };
 

@@ -1,6 +1,7 @@
 /** flock(1) of util-linux, which locks for us on Linux: what it did, and whether it does anything at all. */
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import { advice } from '../advice.ts';
 import { Exit, Failed, errorCode, type Failure } from '../failure.ts';
 import { refusal, toOpenMore } from '../files/reasons.ts';
 import { findProgram, programMissing, tryProgram } from '../process/find-program.ts';
@@ -122,7 +123,7 @@ export const flockUnfit = (stderr: string, program = tryProgram('flock') ?? 'flo
   ({
     kind: 'flock-unfit',
     message: `The program ${program} is not the flock of util-linux, which is required: ${stderr.trim().split('\n')[0] ?? ''}`,
-    hint: `${programMissing('flock').hint}, and see that it comes first on the PATH.`,
+    hint: advice`${programMissing('flock').hint}, and see that it comes first on the PATH.`,
     exit: Exit.unavailable,
     recovery: 'give-up',
   }) as const;

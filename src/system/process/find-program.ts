@@ -4,6 +4,7 @@ import { basename, join } from 'node:path';
 import { Exit, Failed } from '../failure.ts';
 import { shellWord } from '../shell.ts';
 import { hasPackage, installCommand, managers, type Manager } from './packages.ts';
+import { advice, ours, type Text } from '../advice.ts';
 
 /**
  * Where package managers of macOS and Nix put programs that launchd's PATH does not name; and where podman keeps its helpers, gvproxy and
@@ -36,13 +37,10 @@ export const processNames = (name: string): readonly string[] => {
 };
 
 /** Programs that no package manager of theirs can be named for. */
-const elsewhere: Readonly<Record<string, string>> = {
-  hyperkit:
-    'Homebrew no longer has it; older versions of Docker Desktop for Mac contain it (Intel Macs only). Or use vfkit: brew install vfkit podman && linuxkit-builder configure --vm vfkit',
-  vfkit:
-    'Install it (macOS only): brew install vfkit podman. Or use QEMU: linuxkit-builder configure --vm qemu',
-  vpnkit:
-    'Install VPNKit from github.com/moby/vpnkit, or take that of an older Docker Desktop for Mac. Or use gvproxy: linuxkit-builder configure --network gvproxy',
+const elsewhere: Readonly<Record<string, Text>> = {
+  hyperkit: advice`Homebrew no longer has it; older versions of Docker Desktop for Mac contain it (Intel Macs only). Or use vfkit: brew install vfkit podman && ${ours('configure', '--vm vfkit')}`,
+  vfkit: advice`Install it (macOS only): brew install vfkit podman. Or use QEMU: ${ours('configure', '--vm qemu')}`,
+  vpnkit: advice`Install VPNKit from github.com/moby/vpnkit, or take that of an older Docker Desktop for Mac. Or use gvproxy: ${ours('configure', '--network gvproxy')}`,
   gvproxy:
     'Install it: brew install podman (macOS), apt-get install gvproxy (Debian), or from github.com/containers/gvisor-tap-vsock',
 };

@@ -8,6 +8,7 @@ import { vmPrograms } from '../../domain/vm-programs.ts';
 import type { Problem } from '../../domain/problem.ts';
 import type { Launch } from '../../system/process/child.ts';
 import type { PlanInput, ProblemsInput } from '../vm-driver.ts';
+import { advice, ours, type Text } from '../../system/advice.ts';
 
 /** The guest's vsock address, and the ports on which it listens there: docs/guest-contract.md. */
 const guestCid = 3;
@@ -100,7 +101,7 @@ export const hyperkitStale = ({ state, vsock, agent, tty }: Layout): string[] =>
 /** What HyperKit would take for something else, cut off in silence, or abort at when it is too late to say so. */
 export function hyperkitProblems({ layout, bundle }: ProblemsInput): Problem[] {
   const problems: Problem[] = [];
-  const bad = (path: string, value: unknown, message: string, hint: string) =>
+  const bad = (path: string, value: unknown, message: string, hint: Text) =>
     problems.push({ path, value, message, hint });
   const shorter = 'Choose a shorter path, with -d or XDG_CACHE_HOME.';
   const over = Buffer.byteLength(layout.state) - maxVsockDirectory;
@@ -124,7 +125,7 @@ export function hyperkitProblems({ layout, bundle }: ProblemsInput): Problem[] {
   if (bundle === undefined) return problems;
   const kernel = kernelProblem(bundle.kernel);
   if (kernel !== undefined)
-    bad('bundle', bundle.kernel, kernel, 'Build it: linuxkit-builder image build');
+    bad('bundle', bundle.kernel, kernel, advice`Build it: ${ours('image build')}`);
   return problems;
 }
 

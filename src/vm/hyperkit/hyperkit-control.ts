@@ -21,6 +21,7 @@ import {
   vsockHello,
   vsockPorts,
 } from './hyperkit-argv.ts';
+import { advice, ours } from '../../system/advice.ts';
 
 export const hyperkit: VmDriver = {
   name: 'hyperkit',
@@ -134,7 +135,7 @@ export const hyperkitStuck = ({ vsock }: Layout): Failure => ({
   kind: 'vm-stuck',
   vmFault: 'passes',
   message: `HyperKit did not create ${vsock} within ${devicesMs / 1000} s: it is stuck at its network or its disk.`,
-  hint: 'It retries a failing network connection silently. See the output of HyperKit and of the network program: linuxkit-builder logs',
+  hint: advice`It retries a failing network connection silently. See the output of HyperKit and of the network program: ${ours('logs')}`,
   exit: Exit.unavailable,
 });
 
@@ -143,6 +144,6 @@ export const noConsole = ({ consoleRing, tty, state }: Layout): Failure => ({
   kind: 'vm-no-console',
   vmFault: 'passes',
   message: `HyperKit is running without a console: it could not create ${consoleRing} or ${tty}.`,
-  hint: `Check the owner and permissions of ${state}, and whether the disk is full. See its output: linuxkit-builder logs`,
+  hint: advice`Check the owner and permissions of ${state}, and whether the disk is full. See its output: ${ours('logs')}`,
   exit: Exit.cannotCreate,
 });

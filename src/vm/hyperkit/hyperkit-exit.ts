@@ -2,6 +2,7 @@
 import { Exit, type Failure } from '../../system/failure.ts';
 import type { VmEnd } from '../vm-driver.ts';
 import { inMarks } from '../../system/plain-text.ts';
+import { advice, ours } from '../../system/advice.ts';
 
 /** The end of a HyperKit that nobody asked to end, in words; undefined where there is nothing to add. */
 export function explainHyperkit({ ended, output, console }: VmEnd): Failure | undefined {
@@ -31,9 +32,9 @@ type Words = Omit<Failure, 'exit' | 'lines'>;
 const words = (known: Words | undefined, lines: readonly string[]): Failure | undefined =>
   known && { ...known, exit: Exit.unavailable, lines };
 
-const seeLogs = 'See its output: linuxkit-builder logs';
-const seeConsole = "See the guest's last lines: linuxkit-builder console";
-const report = 'Please report this, with the output of: linuxkit-builder daemon --dry-run';
+const seeLogs = advice`See its output: ${ours('logs')}`;
+const seeConsole = advice`See the guest's last lines: ${ours('console')}`;
+const report = advice`Please report this, with the output of: ${ours('daemon', '--dry-run')}`;
 
 /** Code 0: a guest's `poweroff`. It may have ended its services first, and then has said so. */
 function powerOff(console: readonly string[]): Words {
@@ -159,7 +160,7 @@ const sentences: readonly (readonly [RegExp, Words])[] = [
       kind: 'vm-kernel-refused',
       vmFault: 'lasts',
       message: 'HyperKit could not load the kernel or the initrd.',
-      hint: 'Rebuild the image: linuxkit-builder image build',
+      hint: advice`Rebuild the image: ${ours('image build')}`,
       recovery: 'give-up',
       blames: 'image',
     },

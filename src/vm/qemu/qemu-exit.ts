@@ -2,6 +2,7 @@
 import { Exit, type Failure } from '../../system/failure.ts';
 import type { VmEnd } from '../vm-driver.ts';
 import { kvmBusy, type Obstacle } from '../kvm-device.ts';
+import { advice, ours, type Text } from '../../system/advice.ts';
 
 /** The end of a QEMU that nobody asked to end, in words; undefined where there is nothing to add. */
 export const explainQemu = (end: VmEnd): Failure | undefined => qemuFault(end)?.failure;
@@ -37,7 +38,7 @@ function abortsUnder({ ended, output, accelerator, wasReady }: VmEnd) {
 const broken: Failure = {
   kind: 'accelerator-broken',
   message: 'This accelerator cannot run the guest on this machine.',
-  hint: 'The next accelerator is tried. To choose one: linuxkit-builder configure --accelerator NAME',
+  hint: advice`The next accelerator is tried. To choose one: ${ours('configure', '--accelerator NAME')}`,
   exit: Exit.unavailable,
   deaf: 'dead',
 };
@@ -48,7 +49,7 @@ interface Fault extends Failure {
 }
 
 /** A program that was built without something does not get it by being started again. */
-const lacks = (what: string, hint: string, pattern: RegExp): Fault => ({
+const lacks = (what: string, hint: Text, pattern: RegExp): Fault => ({
   pattern,
   kind: 'vm-lacks-part',
   vmFault: 'lasts',
@@ -63,8 +64,7 @@ const noSlirp =
 /** It was built without user-mode networking. */
 export const lacksSlirp = (output: readonly string[]): boolean =>
   output.some((line) => noSlirp.test(line));
-const anotherQemu =
-  "Install another QEMU (Debian's qemu-system-x86 or qemu-system-arm, Homebrew's qemu), then run: linuxkit-builder restart";
+const anotherQemu = advice`Install another QEMU (Debian's qemu-system-x86 or qemu-system-arm, Homebrew's qemu), then run: ${ours('restart')}`;
 
 /**
  * The one place where QEMU's words decide: where neither a state nor an exit tells. Seen with QEMU 7.2; the hvf lines are from reports
@@ -107,13 +107,13 @@ const faults: readonly Fault[] = [
     pattern: /cannot set up guest memory|Cannot allocate memory/,
     kind: 'host-out-of-memory',
     message: 'The host does not have enough free memory for the guest.',
-    hint: 'Quit other programs, or give the guest less memory: linuxkit-builder configure -m MiB',
+    hint: advice`Quit other programs, or give the guest less memory: ${ours('configure', '-m MiB')}`,
     exit: Exit.osError,
     recovery: 'wait',
   },
   lacks(
     'user-mode networking (slirp)',
-    `${anotherQemu}. Or install gvproxy, then run: linuxkit-builder configure --network gvproxy`,
+    advice`${anotherQemu}. Or install gvproxy, then run: ${ours('configure', '--network gvproxy')}`,
     noSlirp,
   ),
   lacks(
@@ -137,7 +137,7 @@ const faults: readonly Fault[] = [
       /could not load kernel|invalid kernel header|could not load initrd|error reading initrd|linux kernel too old/i,
     kind: 'image-not-a-kernel',
     message: 'Cannot boot the image.',
-    hint: 'Rebuild the image: linuxkit-builder image build',
+    hint: advice`Rebuild the image: ${ours('image build')}`,
     exit: Exit.dataError,
     recovery: 'give-up',
     blames: 'image',

@@ -7,6 +7,7 @@ import { fieldsOf, JsonLines } from '../../system/socket/json-lines.ts';
 import { quoted } from '../../system/plain-text.ts';
 import { awaitUnix } from '../../system/socket/unix-socket.ts';
 import { eventOf, type QmpEvent } from './qmp-events.ts';
+import { advice, ours } from '../../system/advice.ts';
 
 interface QmpOptions {
   readonly path: string;
@@ -154,7 +155,7 @@ export const qmpRefused = (error: unknown): Failure => ({
 export const qmpSilent = (command: string, timeoutMs: number): Failure => ({
   kind: 'qmp-silent',
   message: `QEMU did not answer ${command} within ${timeoutMs / 1000} s.`,
-  hint: 'Its process is stopped (SIGSTOP) or has stopped responding, or another program uses its control socket. Run: linuxkit-builder restart',
+  hint: advice`Its process is stopped (SIGSTOP) or has stopped responding, or another program uses its control socket. Run: ${ours('restart')}`,
   exit: Exit.unavailable,
 });
 
@@ -162,6 +163,6 @@ export const qmpSilent = (command: string, timeoutMs: number): Failure => ({
 export const qmpClosed = (why = 'linuxkit-builder closed it'): Failure => ({
   kind: 'qmp-closed',
   message: `The connection to QEMU is closed: ${why}.`,
-  hint: 'See its output: linuxkit-builder logs',
+  hint: advice`See its output: ${ours('logs')}`,
   exit: Exit.unavailable,
 });

@@ -10,6 +10,7 @@ import { quoted } from '../../system/plain-text.ts';
 import type { VmMemory, SaveOptions } from '../vm-driver.ts';
 import { MemoryStream } from './memory-stream.ts';
 import type { Qmp } from './qmp.ts';
+import { advice, ours } from '../../system/advice.ts';
 
 type Talk = Pick<Qmp, 'execute'>;
 
@@ -142,7 +143,7 @@ export const notSaved = (why: unknown): Failure => ({
 
 export const notSavedWithin = (ms: number): Failure => ({
   ...notSaved(`it took longer than ${Math.round(ms / 1000)} s`),
-  hint: 'The disk of the state directory is too slow or too busy. To stop an unused guest instead: linuxkit-builder configure --idle stop',
+  hint: advice`The disk of the state directory is too slow or too busy. To stop an unused guest instead: ${ours('configure', '--idle stop')}`,
 });
 
 export const notResumed = (): Failure =>
@@ -160,7 +161,7 @@ const halted = (why: string): Failure => ({
 export const notHalted = (state: unknown): Failure => ({
   kind: 'guest-not-halted',
   message: `Cannot pause the guest to suspend it: QEMU is in state ${quoted(state) ?? 'unknown'}.`,
-  hint: 'See: linuxkit-builder status',
+  hint: advice`See: ${ours('status')}`,
   exit: Exit.temporary,
 });
 

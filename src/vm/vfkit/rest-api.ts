@@ -6,6 +6,7 @@ import { within } from '../../system/time/deadline.ts';
 import { Exit, Failed, type Failure } from '../../system/failure.ts';
 import { fieldsOf } from '../../system/socket/json-lines.ts';
 import { quoted } from '../../system/plain-text.ts';
+import { advice, ours } from '../../system/advice.ts';
 
 /** Without the prefix that each has. `Unknown`: one that a newer vfkit has. */
 const vmStates = [
@@ -98,13 +99,13 @@ function exchange(
 }
 
 export const endless = 'its answer does not end';
-const seeLogs = 'See its output: linuxkit-builder logs';
+const seeLogs = advice`See its output: ${ours('logs')}`;
 
 /** `path`: of the request. */
 export const vfkitSilent = (path: string): Failure => ({
   kind: 'vfkit-silent',
   message: `vfkit did not answer ${path} within ${timeoutMs / 1000} s.`,
-  hint: 'Its process is stopped (SIGSTOP), or has stopped responding. Run: linuxkit-builder restart',
+  hint: advice`Its process is stopped (SIGSTOP), or has stopped responding. Run: ${ours('restart')}`,
   exit: Exit.unavailable,
 });
 

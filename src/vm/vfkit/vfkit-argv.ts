@@ -8,6 +8,7 @@ import type { Problem } from '../../domain/problem.ts';
 import { vmPrograms } from '../../domain/vm-programs.ts';
 import type { Launch } from '../../system/process/child.ts';
 import type { Abilities, PlanInput, ProblemsInput } from '../vm-driver.ts';
+import { advice, ours } from '../../system/advice.ts';
 
 /** The vsock port on which the guest's agent listens: docs/guest-contract.md. */
 const agentPort = 1024;
@@ -149,7 +150,7 @@ function wrongKernel(kernel: string): Problem | undefined {
         path: 'bundle',
         value: kernel,
         message,
-        hint: 'Build it: linuxkit-builder image build',
+        hint: advice`Build it: ${ours('image build')}`,
       };
 }
 

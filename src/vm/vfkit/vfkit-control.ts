@@ -9,6 +9,7 @@ import { keepAgent } from './agent-seat.ts';
 import { vfkitPlan, vfkitProblems, vfkitStale } from './vfkit-argv.ts';
 import { explainVfkit } from './vfkit-exit.ts';
 import { RestApi, type VmState } from './rest-api.ts';
+import { advice, ours } from '../../system/advice.ts';
 
 export const vfkit: VmDriver = {
   name: 'vfkit',
@@ -129,7 +130,7 @@ export const vfkitFailed: Failure = {
 export const vfkitStopped: Failure = {
   kind: 'guest-powered-off',
   message: 'The guest shut down by itself, but vfkit is still running.',
-  hint: "See the guest's last lines: linuxkit-builder console",
+  hint: advice`See the guest's last lines: ${ours('console')}`,
   exit: Exit.unavailable,
   blames: 'image',
   deaf: 'dead',
@@ -140,6 +141,6 @@ export const vfkitStuck: Failure = {
   kind: 'vm-stuck',
   vmFault: 'passes',
   message: `vfkit did not start the VM within ${runningMs / 1000} s.`,
-  hint: 'Another program may have the disk open, or the host may be asleep or overloaded. See its output: linuxkit-builder logs',
+  hint: advice`Another program may have the disk open, or the host may be asleep or overloaded. See its output: ${ours('logs')}`,
   exit: Exit.unavailable,
 };

@@ -2,6 +2,7 @@
 import { Exit, type ExitCode, type Failure } from '../../system/failure.ts';
 import { quoted } from '../../system/plain-text.ts';
 import type { VmEnd } from '../vm-driver.ts';
+import { advice, ours } from '../../system/advice.ts';
 
 /** The end of a vfkit that nobody asked to end, in words; undefined where there is nothing to add. */
 export function explainVfkit({ ended, output, console }: VmEnd): Failure | undefined {
@@ -64,14 +65,14 @@ function poweredOff(console: readonly string[]): Fault {
     message: inOrder
       ? 'The guest shut down by itself (vfkit exited with code 0).'
       : 'The guest powered off without shutting down first (vfkit exited with code 0).',
-    hint: "See the guest's last lines: linuxkit-builder console",
+    hint: advice`See the guest's last lines: ${ours('console')}`,
     blames: 'image',
     deaf: 'dead',
   };
 }
 
-const seeLogs = 'See its output: linuxkit-builder logs';
-const report = 'Please report this, with the output of: linuxkit-builder daemon --dry-run';
+const seeLogs = advice`See its output: ${ours('logs')}`;
+const report = advice`Please report this, with the output of: ${ours('daemon', '--dry-run')}`;
 
 const unknown: Fault = {
   kind: 'vm-exited',
@@ -98,7 +99,7 @@ const faults: readonly (Fault & { readonly pattern: RegExp })[] = [
     kind: 'vm-forbidden',
     vmFault: 'lasts',
     message: 'Virtualisation is not available on this Mac; it may be a virtual machine itself.',
-    hint: 'Use QEMU instead: linuxkit-builder configure --vm qemu',
+    hint: advice`Use QEMU instead: ${ours('configure', '--vm qemu')}`,
     recovery: 'give-up',
   },
   {
@@ -123,7 +124,7 @@ const faults: readonly (Fault & { readonly pattern: RegExp })[] = [
     kind: 'host-disk-full',
     vmFault: 'none',
     message: "The host's disk is full, so the guest cannot write.",
-    hint: 'Free some space: nix-collect-garbage on this machine, and linuxkit-builder gc for the guest',
+    hint: advice`Free some space: nix-collect-garbage on this machine, and ${ours('gc')} for the guest`,
     exit: Exit.ioError,
     recovery: 'wait',
   },
@@ -142,7 +143,7 @@ const faults: readonly (Fault & { readonly pattern: RegExp })[] = [
     vmFault: 'passes',
     message:
       'macOS blocks the connection between vfkit and the network program (no route to host).',
-    hint: 'Allow it in System Settings > Privacy & Security > Local Network, then run: linuxkit-builder restart',
+    hint: advice`Allow it in System Settings > Privacy & Security > Local Network, then run: ${ours('restart')}`,
     exit: Exit.noPermission,
     recovery: 'give-up',
   },
@@ -159,14 +160,14 @@ const faults: readonly (Fault & { readonly pattern: RegExp })[] = [
     kind: 'vm-network-away',
     vmFault: 'passes',
     message: 'The network program was not running when vfkit started.',
-    hint: `The next attempt starts both again. ${seeLogs}`,
+    hint: advice`The next attempt starts both again. ${seeLogs}`,
   },
   {
     pattern: /kernel must be uncompressed|invalid linux kernel path|invalid initial RAM disk path/i,
     kind: 'vm-kernel-refused',
     vmFault: 'lasts',
     message: 'vfkit rejected the kernel or the initrd.',
-    hint: 'Rebuild the image: linuxkit-builder image build',
+    hint: advice`Rebuild the image: ${ours('image build')}`,
     recovery: 'give-up',
     blames: 'image',
   },
@@ -198,7 +199,7 @@ const faults: readonly (Fault & { readonly pattern: RegExp })[] = [
     kind: 'vm-usage',
     vmFault: 'lasts',
     message: "Virtualization.framework rejected the VM's configuration.",
-    hint: 'Try fewer CPUs or less memory: linuxkit-builder configure -c CPUS -m MiB. If that does not help, please report this.',
+    hint: advice`Try fewer CPUs or less memory: ${ours('configure', '-c CPUS -m MiB')}. If that does not help, please report this.`,
     recovery: 'give-up',
   },
   {

@@ -228,9 +228,9 @@ describe('image build', () => {
     }));
 });
 
-// Behaviour 123: `image update` makes an image from the newest packages, which it records in a lock in the state
-// directory. That lock is used as long as its indexes are newer than those of the program's own lock. Only `image build
-// --update` in a checkout renews the program's own lock.
+// Behaviour 123: `image update` makes an image from the newest packages, which it records in a lock file in the state
+// directory. That file is used as long as its indexes are newer than those of the program's own lock file. Only `image
+// build --update` in a checkout renews the program's own.
 describe('image update', () => {
   const update = (...argv: string[]) => image('update', '--mirror', mirror.url, ...argv);
   const own = () => readFileSync(join(directory, 'src/image/lock.json'), 'utf8');

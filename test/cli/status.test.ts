@@ -84,10 +84,10 @@ describe('the screen of a builder that is ready', () => {
     expect(aliveLines({ ...slow, health: 'well' }, screen).join()).not.toContain('slow');
   });
 
-  // Behaviour 50: On Linux, the owner's ssh and root's are let in however many connections other users hold, and
-  // however many such users there are; on macOS they might have to be repeated. At most 1,024 connections wait. Of
-  // other users' connections, those that have not spoken ssh are dropped first, then those of the user who has the
-  // most. A few at a time reach the guest, and `status` says whose they are.
+  // Behaviour 50: On Linux, the owner's and root's connections are let in however many connections other users hold,
+  // and however many such users there are; on macOS they might be dropped and have to be repeated. At most 1,024
+  // connections wait. Of other users' connections, those that have not spoken ssh are dropped first, then those of the
+  // user who has the most. Only a limited number reach the guest at a time, and `status` says whose they are.
   test.each([
     [{ uid: 1002 }, '1002'],
     [{ uid: 1002, user: 'eve' }, 'eve'],

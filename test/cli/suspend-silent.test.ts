@@ -58,8 +58,8 @@ async function suspend(silentFor: number): Promise<{ asked: number; lines: strin
   }
 }
 
-// Behaviour 194: Right after a boot `suspend` waits up to 15 s for the guest to say whether builds are running. If the guest does not say,
-// it keeps running and `suspend` fails, unless `--force` is used.
+// Behaviour 194: Right after a boot, `suspend` waits up to 15 s for the guest to say whether builds are running. If the
+// guest does not say, it keeps running and `suspend` fails, unless `--force` is used.
 test('asks until the guest says', async () => {
   const { asked, lines } = await suspend(10);
   expect(asked).toBe(11);

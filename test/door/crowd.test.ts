@@ -49,10 +49,10 @@ async function crowdOf(count: number, port: number, says: string, from = 0): Pro
   await once(child.stdout, 'data');
 }
 
-// Behaviour 50: On Linux, the owner's ssh and root's are let in however many connections other users hold, and however
-// many such users there are; on macOS they might have to be repeated. At most 1,024 connections wait. Of other users'
-// connections, those that have not spoken ssh are dropped first, then those of the user who has the most. A few at a
-// time reach the guest, and `status` says whose they are.
+// Behaviour 50: On Linux, the owner's and root's connections are let in however many connections other users hold, and
+// however many such users there are; on macOS they might be dropped and have to be repeated. At most 1,024 connections
+// wait. Of other users' connections, those that have not spoken ssh are dropped first, then those of the user who has
+// the most. Only a limited number reach the guest at a time, and `status` says whose they are.
 describe('a crowd of another user', needs('root', 'Linux'), () => {
   test.each([
     ['without a word', ''],

@@ -85,7 +85,7 @@ describe('readLine', () => {
 });
 
 // Behaviour 25: A boot that is not ready after 180 s, not counting the host's sleep, is stopped, and the first missing
-// stage is named. Up to an hour of disk checking does not count.
+// stage of the boot is named. Up to an hour of disk checking does not count.
 describe('the contract', () => {
   test('names the same stages in the same order', () => expect(stages).toEqual(table('stage')));
 

@@ -126,7 +126,7 @@ test('a guest that no port leads to is reached by none, to which somebody else c
   expect(argv.filter((word) => word.startsWith('ProxyCommand='))).toHaveLength(1);
 });
 
-// Behaviour 203: The guest becomes ready even if the directory for temporary files has been deleted, is full or
+// Behaviour 203: The guest becomes ready even if the host's directory for temporary files has been deleted, is full or
 // cannot be written to.
 describe('where no temporary files can be made', () => {
   const tunnel = { kind: 'unix', path: '/nobody', hello: '', answer: '' } as const;

@@ -243,8 +243,10 @@ describe('a writer that was faster', () => {
   });
 });
 
-// Behaviour 179: No line of a console ring is shown twice, and lost lines are reported, even after more than 64 KiB of
-// the same byte, or after the daemon was killed.
+// Behaviour 179: HyperKit writes the guest's console to a file of fixed size, the console ring, and overwrites the
+// oldest output. No line of it is shown twice, and lost lines are reported, even after more than 64 KiB of the same
+// byte, or after the daemon was killed. Only if exactly the same 64 KiB is written twice in a row is the second time
+// not noticed.
 describe('more than a ring of one byte', () => {
   test.each(['=', ' ', '\n', '\0', 'x'])(
     'repeats no line, before or after it, however it is read: %j',

@@ -254,8 +254,9 @@ describe('a second build', () => {
   });
 });
 
-// Behaviour 128: A package in the lock is fetched by its hash, however old the index. Other versions are chosen only
-// for packages that the mirrors no longer have, and for packages that depend on that exact version; a message says so.
+// Behaviour 128: A package in the lock file is fetched by its hash, however old the index. Other versions are chosen
+// only for packages that the mirrors no longer have, and for packages that depend on that exact version; a message says
+// so.
 describe('a package that the mirror has no longer', () => {
   test('is resolved anew through the signed index, with a warning that names it', async () => {
     const lock = await newLock();

@@ -60,7 +60,7 @@ describe('which network a start gets', () => {
 });
 
 // Behaviour 30: A QEMU that was built without its own network is tried only once. The same start continues with gvproxy
-// if that is installed and QEMU's own network was not chosen.
+// if that is installed, `network` is not set, and `vm` is not set to `qemu`.
 describe('a VM program that was built without a network of its own', () => {
   const failure: Failure = { kind: 'vm-lacks-part', message: 'No slirp.', hint: 'Get.', exit: 69 };
   const vmProgram = () => join(dir, 'bin/qemu');
@@ -102,7 +102,7 @@ describe('a VM program that was built without a network of its own', () => {
 });
 
 // Behaviour 195: If this machine's name servers are all IPv6, which QEMU's own network cannot use, a start uses gvproxy
-// if that is installed and QEMU's own network was not chosen.
+// if that is installed, `network` is not set, and `vm` is not set to `qemu`.
 describe('a host whose name servers are all IPv6', () => {
   const nameServers = ['fe80::1%en0', '::1'];
   const chosen = (network: 'auto' | 'user' = 'auto', servers = nameServers) =>

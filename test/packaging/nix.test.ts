@@ -118,7 +118,8 @@ describe('the files of Nix', needs(evaluator), () => {
   });
 
   // Behaviour 165: The flake builds what package-lock.json names: each entry has an address and a digest. If the file
-  // with the registry's address is missing, evaluation fails with a message that says how to get it.
+  // with the address of npm's registry, `packaging/nix/registry`, is missing, evaluation fails with a message that says
+  // how to get that file.
   test('each entry of the lock gets the address that npm would fetch', () => {
     const registry = join(conf, 'registry');
     writeFileSync(registry, 'https://registry.example/npm/\n');

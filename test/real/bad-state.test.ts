@@ -125,8 +125,8 @@ test.for(images)('an image %s: named once, with how to make it', async (image, c
   await rig.leavesNothing();
 });
 
-// Behaviour 121: An image below the lowest acceptable versions is not started, and nothing falls back to one. Only the
-// image that `acceptOldImage` names is started, and `status` says so.
+// Behaviour 121: An image of ours that is below the lowest acceptable versions is not started, and nothing falls back
+// to one. The one exception is the image that `acceptOldImage` names: it is started, and `status` says so.
 test('an image with a Nix that lets builds out is not started, unless it is the one that is accepted', async (context) => {
   await using rig = await BuilderRig.create({ context });
   expect((await rig.cli('configure', '--no-root', '--reset', 'bundle')).end).toBe(0);

@@ -19,8 +19,8 @@ const hasOther = process.platform === 'linux' && kvmObstacle() === undefined;
 // Behaviour 71: Each run state of QEMU has its own message and response. The daemon waits while the VM is paused,
 // halted or being saved, and restarts one that cannot continue.
 // Behaviour 67: An I/O error on the host's disk, or an exhausted quota, pauses the guest just as a full disk does, and
-// `status` shows the reason. If the error returns at the third attempt, the guest is stopped and not started again, and
-// the message names the file.
+// `status` shows the reason. If an I/O error returns at the third attempt, the guest is stopped and not started again,
+// and the message names the file. With an exhausted quota the guest waits until there is space.
 test('each state of QEMU is met with its sentence and its treatment', async (context) => {
   await using rig = await BuilderRig.create({ context });
   const qemu = findProgram(process.arch === 'arm64' ? 'qemu-system-aarch64' : 'qemu-system-x86_64');

@@ -8,8 +8,9 @@ import { addMonitor } from './monitor.ts';
 import { nixBuild } from './nix-client.ts';
 import { BuilderRig } from './rig.ts';
 
-// Behaviour 79: `stop` does not admit new connections, says how many builds are running, and waits for logged-in
-// connections up to a limit, even while the guest is paused or the daemon does not answer. `--now` does not wait.
+// Behaviour 79: `stop` does not admit new connections, says how many builds are running, and waits, up to a time limit,
+// for logged-in connections to end, even while the guest is paused or the daemon does not answer. `--now` does not
+// wait.
 // Behaviour 107: `status --json` matches `docs/status.schema.json`, in every phase and for a daemon that is gone.
 // Behaviour 109: Facts that only the guest knows (running builds, free space, its clock) are requested when `status` runs
 // or a stop waits. The answer is kept for half a minute while no client is in the guest.

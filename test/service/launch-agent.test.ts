@@ -144,7 +144,7 @@ describe('the systemd unit', () => {
   });
 
   // Behaviour 210: A path with a line break, which a systemd unit cannot contain, is not written to one. Another name
-  // of the file is used, or `configure` refuses.
+  // for the file is used, or `configure` refuses.
   test('has no path with a line break: another name is used, or it is refused', () => {
     const odd = '/a\nExecStartPre=/b';
     const fit = fitForUnit({

@@ -75,9 +75,9 @@ function lay(): void {
 
 // Behaviour 18: No command works in a state directory that belongs to another user. A directory that others can write
 // to is refused, or first made private if no other user has put anything there or can write to a file there. A command
-// that root runs also refuses a directory that others can replace. The only exception: the group of a declared builder
-// can control its daemon. Commands that only show something warn instead of refusing. `unconfigure --owner-gone` uses
-// root's own record.
+// that root runs also refuses a directory that others can replace. There are three exceptions: the group of a declared
+// builder can control its daemon; commands that only show something warn instead of refusing; and `unconfigure
+// --owner-gone` uses root's own record, and no state directory.
 describe('a directory of another user', needs('root'), () => {
   const changing: readonly (readonly string[])[] = [
     ['configure'],
@@ -248,7 +248,8 @@ describe('a directory of another user', needs('root'), () => {
 });
 
 // Behaviour 19: `configure -d` accepts a directory that is empty, is marked as ours, or comes from an earlier version.
-// `--purge` deletes only our files there, follows no link, and accepts only a fixed list of files from receipts.
+// `--purge` deletes only our files there, and follows no link. Of the files that our records of earlier changes (the
+// receipts) name, `unconfigure` restores or deletes only those that `configure` writes.
 describe('configure -d', () => {
   test('takes no directory with files of somebody’s', async () => {
     using rig = configureRig();

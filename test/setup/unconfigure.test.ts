@@ -185,8 +185,8 @@ describe('unconfigure', needs('root'), () => {
   });
 
   // Behaviour 19: `configure -d` accepts a directory that is empty, is marked as ours, or comes from an earlier
-  // version. `--purge` deletes only our files there, follows no link, and accepts only a fixed list of files from
-  // receipts.
+  // version. `--purge` deletes only our files there, and follows no link. Of the files that our records of earlier
+  // changes (the receipts) name, `unconfigure` restores or deletes only those that `configure` writes.
   test('follows no link, and deletes nothing that only looks like ours', async () => {
     using rig = configureRig();
     await rig.run();

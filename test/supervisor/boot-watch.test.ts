@@ -55,7 +55,7 @@ function boot({ rebootsInPlace = false } = {}) {
 }
 
 // Behaviour 25: A boot that is not ready after 180 s, not counting the host's sleep, is stopped, and the first missing
-// stage is named. Up to an hour of disk checking does not count.
+// stage of the boot is named. Up to an hour of disk checking does not count.
 test('a boot that stays away is ended after 180 s, naming what is missing', async () => {
   const { clock, end, says } = boot();
   says('stage=init');

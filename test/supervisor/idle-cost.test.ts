@@ -32,9 +32,9 @@ function counted() {
   return count;
 }
 
-// Behaviour 118: With a ready guest and no client, the daemon wakes every 5 s and at no other time. It checks about ten
-// files without opening any, and asks its guest one question. It checks the names in the state directory when that has
-// changed, and once a minute.
+// Behaviour 118: With a ready guest and no client, the daemon runs its checks every 5 s, and no other timer wakes it.
+// Each time it checks about ten files without opening any, and asks its guest one question, whose answer wakes it, too.
+// It checks the names in the state directory when that has changed, and once a minute.
 test('a minute with a ready guest and nobody in it', { timeout: 60_000 }, async () => {
   await using world = await World.make();
   const { clock } = world;

@@ -141,8 +141,8 @@ describe('images on the disk', () => {
     expect(readFileSync(join(layout.images, 'good-kernel'), 'utf8')).toBe('three');
   });
 
-  // Behaviour 121: An image below the lowest acceptable versions is not started, and nothing falls back to one. Only the
-  // image that `acceptOldImage` names is started, and `status` says so.
+  // Behaviour 121: An image of ours that is below the lowest acceptable versions is not started, and nothing falls back
+  // to one. The one exception is the image that `acceptOldImage` names: it is started, and `status` says so.
   test('one below its floors is neither booted, kept, nor fallen back to', async () => {
     const packages = Object.fromEntries(
       floorsFor('amd64').map((floor) => [floor.package, floor.version]),

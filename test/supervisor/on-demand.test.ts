@@ -150,8 +150,8 @@ test('goes and comes when it is told to, and not while a client waits', async ()
   expect(await supervisor.left).toBeUndefined();
 });
 
-// Behaviour 194: Right after a boot `suspend` waits up to 15 s for the guest to say whether builds are running. If the guest does not say,
-// it keeps running and `suspend` fails, unless `--force` is used.
+// Behaviour 194: Right after a boot, `suspend` waits up to 15 s for the guest to say whether builds are running. If the
+// guest does not say, it keeps running and `suspend` fails, unless `--force` is used.
 test.each([true, false])(
   'keeps a guest whose agent has not started (could suspend it: %s)',
   async (keeps) => {

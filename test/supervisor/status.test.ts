@@ -21,8 +21,8 @@ function builder(facts: Facts, json: object = {}) {
 }
 const chosen = (vm: string) => ({ vmChoice: { vm, why: 'It is here.' } });
 
-// Behaviour 34: If `vm` is not set, the first start chooses the best VM program on this machine. On Linux that is QEMU,
-// with its own network. `status` names both.
+// Behaviour 34: If `vm` is not set, which means the same as `auto`, the first start chooses the best VM program on this
+// machine. On Linux that is QEMU, with its own network. `status` names the program and the network.
 test('both are shown by the names of what was taken', () => {
   expect(builder({})).toMatchObject({ vm: 'auto', network: 'auto' });
   expect(builder(chosen('qemu'))).toMatchObject({ vm: 'qemu', network: 'user' });

@@ -100,9 +100,9 @@ const sentenceOf = async (script: string): Promise<string> => {
 const holds =
   'This is remembered until the next reboot. Once you have fixed the cause, run linuxkit-builder verdicts --clear.';
 
-// Behaviour 26: An accelerator is chosen by trial: with the memory and CPUs of the start, it must bring the guest's own
-// kernel to the first line that its userspace prints. A slow one does not count as broken: it fails only after 5 s
-// without output, or after 60 s in all.
+// Behaviour 26: An accelerator (KVM, hvf or emulation) is chosen by trial: with the memory and CPUs that the start will
+// use, it must bring the guest's own kernel to the first line that its userspace prints. A slow one does not count as
+// broken: it fails only after 5 s without output, or after 60 s in all.
 describe('a trial', needs('Linux'), () => {
   test('takes an accelerator whose guest gets to its first program, and remembers it', async () => {
     const choice = { accelerator: 'kvm', rejected: [] };

@@ -324,8 +324,8 @@ describe('never back and forth', () => {
   });
 });
 
-// Behaviour 38: `configure` says what a builder that keeps its program would gain from a better one that is installed and
-// has not failed here, and changes nothing.
+// Behaviour 38: If a builder keeps its program although a better one is installed that has not failed here, `configure`
+// says what the better one would gain, but does not switch to it.
 test('what would be gained is said of a builder that keeps its program, and only then', () => {
   const host = { arch: 'arm64', platform: 'darwin', cpus: 8, memoryMiB: 16_384 } as const;
   const room = { diskGiB: 200, diskFreeGiB: 90 };

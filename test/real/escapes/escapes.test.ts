@@ -13,8 +13,9 @@ const releaseBefore: Need = {
   isMet: existsSync(`${old}-kernel`),
 };
 
-// Behaviour 138: A build in the guest cannot become root, and cannot reach another build, a user or nix-daemon's
-// socket. The known escapes from Nix's sandbox are tried, and gain nothing.
+// Behaviour 138: A build in the guest cannot become root, and cannot reach the files or processes of another build or
+// user, or nix-daemon's socket. (Builds with a network can connect to each other on the guest's 127.0.0.1.) The known
+// escapes from Nix's sandbox are tried, and gain nothing.
 // Behaviour 136: No line on the console, whoever wrote it, makes the daemon stop a guest that was ready. Only while it
 // is booting can the guest report a failure for which it is stopped; any other such report is checked with the guest
 // itself.

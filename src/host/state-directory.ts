@@ -5,7 +5,7 @@ import type { Layout } from '../config/layout.ts';
 import { barrierWords } from '../system/files/barrier.ts';
 import { errorCode, Exit, Failed, type Failure } from '../system/failure.ts';
 import { reasons } from '../system/files/reasons.ts';
-import { makePrivate, namesIfThere } from '../system/files/files.ts';
+import { makePrivate, namesIfThere, readIfThere } from '../system/files/files.ts';
 import { quotedWord } from '../system/shell.ts';
 import { advice, ours } from '../system/advice.ts';
 
@@ -21,7 +21,7 @@ export type Distrust =
   | { readonly kind: 'planted'; readonly path: string; readonly uid: number }
   /** The same of a file of ours, which they can write. */
   | { readonly kind: 'loose'; readonly path: string }
-  /** For root: others can put another directory in its place. */
+  /** Others can put another directory in its place. */
   | { readonly kind: 'below-others'; readonly path: string };
 
 /** Undefined where the directory is the user's own, and nobody else can write there; and where there is none. */
@@ -34,7 +34,7 @@ export function distrustOf(layout: Place): Distrust | undefined {
     if (stats.uid !== me) return { kind: 'foreign', path, uid: stats.uid };
     if ((stats.mode & 0o022) !== 0) return plantedIn(layout) ?? { kind: 'open', path };
   }
-  const above = me === 0 ? aboveOf(root).find(isOthers) : undefined;
+  const above = aboveOf(root).find((path) => isOthers(path, me));
   return above === undefined ? undefined : { kind: 'below-others', path: above };
 }
 
@@ -66,10 +66,13 @@ export function closeDirectory(path: string, layout: Place, close: (path: string
   }
 }
 
-/** The same of those that a daemon works in; one that is another user's stays as it is. */
+/** The same of those that a daemon works in. Failed as well where that is not enough; it may be mended while a daemon waits. */
 export function closeDirectories(layout: Place): void {
   for (const path of workedIn(layout))
     if (lookAt(path) !== undefined) closeDirectory(path, layout, makePrivate);
+  const distrust = distrustOf(layout);
+  if (distrust !== undefined)
+    throw new Failed({ ...distrusted(distrust, layout.root), recovery: 'wait' });
 }
 
 /** What neither we nor root alone can have put there, in a directory that is made right before it is used: settings name programs that we run. */
@@ -112,12 +115,24 @@ function aboveOf(path: string): string[] {
   return [...new Set(names.flatMap(above))];
 }
 
-/** In a sticky directory nobody but its owner moves what is root's. */
-function isOthers(path: string): boolean {
+/** Neither the user's own nor root's, or writable by others. In a sticky directory nobody but its owner moves what is somebody's. */
+function isOthers(path: string, me: number | undefined): boolean {
   const stats = lstatSync(path, { throwIfNoEntry: false });
-  if (stats === undefined || stats.isSymbolicLink()) return stats !== undefined && stats.uid !== 0;
-  return stats.uid !== 0 || ((stats.mode & 0o022) !== 0 && (stats.mode & 0o1000) === 0);
+  if (stats === undefined) return false;
+  const { uid, gid, mode } = stats;
+  if (uid !== 0 && uid !== me && !isUnmapped(uid)) return true;
+  // The group of one user alone, as Linux makes it with the user and with the same number: a umask of 002 leaves it the right to write.
+  const isPrivate = me !== 0 && uid === me && gid === me;
+  return (
+    !stats.isSymbolicLink() && (mode & (isPrivate ? 0o002 : 0o022)) !== 0 && (mode & 0o1000) === 0
+  );
 }
+
+/** In a sandbox with few users, such as bubblewrap's, the host's root is shown as nobody (user_namespaces(7)). */
+const isUnmapped = (uid: number): boolean =>
+  uid === 65534 &&
+  process.platform === 'linux' &&
+  !/^ *0 +0 +4294967295$/m.test(readIfThere('/proc/self/uid_map') ?? '');
 
 /** In a sentence. */
 const describeDistrust = (distrust: Distrust): string =>
@@ -126,13 +141,15 @@ const describeDistrust = (distrust: Distrust): string =>
     open: `${distrust.path} is writable by other users`,
     planted: `${distrust.path} belongs to another user (uid ${'uid' in distrust ? distrust.uid : 0}), who could write to its directory`,
     loose: `${distrust.path} and the state directory are writable by other users`,
-    'below-others': `${distrust.path}, which contains the state directory, can be changed by users other than root`,
+    'below-others': `${distrust.path}, which contains the state directory, can be changed by other users`,
   })[distrust.kind];
 
 /** Fails where a verb would obey what others have put there. What a look shows is said to be theirs. */
 export function checkTrust(layout: Place, use: Use, warn: (line: string) => void): void {
   const distrust = distrustOf(layout);
   if (distrust === undefined || (['ask', 'mend'].includes(use) && distrust.kind === 'open')) return;
+  // A daemon that runs there can still be stopped; root is not led by what others answer.
+  if (use === 'ask' && distrust.kind === 'below-others' && process.geteuid?.() !== 0) return;
   if (use === 'look') return warn(distrustWarning(distrust));
   throw new Failed(distrusted(distrust, layout.root));
 }
@@ -148,7 +165,7 @@ export function distrusted(distrust: Distrust, root: string): Failure {
     open: `If everything in it is yours, run: chmod go-w ${quotedWord(distrust.path)}`,
     planted: `See what it is, and delete it. Look at config.json as well. Then run: chmod go-w ${quotedWord(dirname(distrust.path))}`,
     loose: `Check its contents. If they are yours, run: chmod go-w ${quotedWord(distrust.path)}`,
-    'below-others': 'Use -d to choose a directory whose parent directories only root can change.',
+    'below-others': `If it is yours, run: chmod go-w ${quotedWord(distrust.path)}. Otherwise use -d to choose a directory whose parent directories nobody else can change.`,
   };
   return {
     kind: 'directory-not-trusted',

@@ -58,8 +58,8 @@ export function describeOthers(
       ];
     case 'below-others':
       return [
-        `is in ${distrust.path}, which users other than root can change`,
-        'Use -d to choose a directory whose parent directories only root can change.',
+        `is in ${distrust.path}, which other users can change`,
+        `If it is yours, run: chmod go-w ${quotedWord(distrust.path)}. Otherwise use -d to choose a directory whose parent directories nobody else can change.`,
       ];
   }
 }

@@ -15,6 +15,8 @@ export interface SupervisorOptions
     Pick<StatusInput, 'daemon' | 'release' | 'directory'> {
   readonly log: Log;
   readonly policy: Policy;
+  /** Asked before each start: fails where others could put what they like in the place of what it boots. */
+  readonly closeDirectories?: () => void;
   /** As {@link StatusRecord} tells it. */
   readonly onStatus?: (status: Status, trouble: Failure | undefined) => void;
 }

@@ -215,7 +215,7 @@ tells('setup', {
     'a file that others can write': () => [
       ...describeOthers({ kind: 'loose', path: '/builder/config.json' }),
     ],
-    'root, and a directory below one of others': () => [
+    'a directory below one of others': () => [
       ...describeOthers({ kind: 'below-others', path: '/shared' }),
     ],
   },

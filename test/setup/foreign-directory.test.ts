@@ -15,11 +15,16 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { layoutOf, type Layout } from '../../src/config/layout.ts';
 import { systemPathsOf, rootPaths } from '../../src/host/system-paths.ts';
 import { buildProgram, type BuiltProgram } from '../fakes/program.ts';
-import { closeDirectories, closeDirectory, distrustOf } from '../../src/host/state-directory.ts';
+import {
+  checkTrust,
+  closeDirectories,
+  closeDirectory,
+  distrustOf,
+} from '../../src/host/state-directory.ts';
 import { mayBeOurs } from '../../src/host/directory-mark.ts';
 import { applyDirectoryChange } from '../../src/setup/directories.ts';
 import { plainly } from '../../src/system/advice.ts';
@@ -244,6 +249,55 @@ describe('a directory of another user', needs('root'), () => {
       rmSync(path, { recursive: true });
     expect(snapshot(tree)).toEqual(before);
     expect(run('unconfigure', '--owner-gone').stdout).toBe(`${nothingToUndo}\n`);
+  });
+});
+
+// Behaviour 214: A state directory that others can replace, since a directory above it belongs to them or can be written
+// by them, is refused to every user, not only to root.
+describe('a directory of a user', needs('root'), () => {
+  const user = 1234;
+  let above: string;
+  beforeEach(() => {
+    vi.spyOn(process, 'geteuid').mockReturnValue(user);
+    above = join(tree, 'home');
+    layout = layoutOf(join(above, 'between', 'state'));
+    mkdirSync(layout.root, { recursive: true, mode: 0o755 });
+    for (const path of [above, dirname(layout.root), layout.root]) chownSync(path, user, user);
+  });
+  afterEach(() => void vi.restoreAllMocks());
+
+  test.each([
+    ['0755', 0o755],
+    ['writable by a group of his alone', 0o775],
+    ['sticky', 0o1777],
+  ])('below one that is %s is his', (_, mode) => {
+    chmodSync(above, mode);
+    expect(distrustOf(layout)).toBeUndefined();
+    chownSync(above, 0, 0);
+    chmodSync(above, mode === 0o775 ? 0o755 : mode);
+    expect(distrustOf(layout)).toBeUndefined();
+  });
+
+  test.each([
+    ['writable by all', () => chmodSync(above, 0o777)],
+    [
+      'writable by a group of several',
+      () => {
+        chownSync(above, user, 20);
+        chmodSync(above, 0o775);
+      },
+    ],
+    ['root’s, and writable by a group', () => (chownSync(above, 0, 50), chmodSync(above, 0o775))],
+    ['of another user', () => chownSync(above, nobody - 1, 0)],
+  ])('below one that is %s is refused, and said to be by those that look', (_, open) => {
+    open();
+    expect(distrustOf(layout)).toEqual({ kind: 'below-others', path: above });
+    expect(() => closeDirectories(layout)).toThrow(above);
+    expect(() => checkTrust(layout, 'mend', () => undefined)).toThrow(above);
+    const warnings: string[] = [];
+    for (const use of ['look', 'ask'] as const)
+      checkTrust(layout, use, (line) => warnings.push(line));
+    expect(warnings).toEqual([expect.stringContaining(above)]);
   });
 });
 

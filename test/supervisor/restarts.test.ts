@@ -1,8 +1,9 @@
 /** A VM program that ends as soon as it begins, again and again. */
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { Config } from '../../src/config/config.ts';
+import { closeDirectories } from '../../src/host/state-directory.ts';
 import { bootsIn } from '../../src/supervisor/status/boots.ts';
 import { defaultPolicy } from '../../src/supervisor/lifecycle/backoff.ts';
 import { launchNetwork } from '../../src/supervisor/children/network-child.ts';
@@ -65,6 +66,7 @@ async function live(
       clock: systemClock,
       policy: restless,
       isOurs: () => true,
+      closeDirectories: () => closeDirectories(layout),
     },
     { config, problems: [] },
   );
@@ -116,6 +118,22 @@ test('what an earlier daemon left is looked for once; again when somebody holds 
   expect(bootsIn(readFileSync(world.layout.boots, 'utf8')).map(({ steps }) => steps[0])).toEqual(
     Array(5).fill({ name: 'prepared', ms: expect.any(Number) as number }),
   );
+});
+
+// Behaviour 213: The guest is not started while others could put another state directory in the place of the one that the
+// daemon works in, for example because they can write to its parent directory. It is started once that is mended.
+test('nothing is booted from a directory that others can replace, until that is mended', async () => {
+  await using world = await World.make();
+  const above = dirname(world.layout.root);
+  const count = join(above, 'count');
+  writeFileSync(count, '');
+  programIs(world, `echo >>'${count}'; exit 1`);
+  const booted: number[] = [];
+  await live(world, 3, (n) => {
+    booted.push(readFileSync(count, 'utf8').length);
+    chmodSync(above, n === 1 ? 0o777 : 0o700);
+  });
+  expect(booted).toEqual([1, 1, 2]);
 });
 
 // Our own copy of the kernel is another file at each start.

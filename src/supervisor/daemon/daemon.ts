@@ -35,7 +35,7 @@ interface DaemonOptions {
   readonly directory?: string | undefined;
   readonly rootsKey?: SupervisorOptions['rootsKey'];
   readonly doorSocket: string;
-  /** Makes its directories private, or fails where others have put something there. */
+  /** Makes its directories private, or fails where others can all the same put something there, or have. */
   readonly closeDirectories: (layout: Layout) => void;
   readonly onStopSignal: (listener: (name: StopSignal) => void) => void;
   /** Aborted when a stop signal came before anybody here listened to those. */
@@ -131,7 +131,16 @@ async function liveWith(
 }
 
 const forSupervisor = (
-  { layout, clock, doorSocket, release, directory, onStatus, rootsKey }: DaemonOptions,
+  {
+    layout,
+    clock,
+    doorSocket,
+    release,
+    directory,
+    onStatus,
+    rootsKey,
+    closeDirectories,
+  }: DaemonOptions,
   own: Pick<SupervisorOptions, 'log' | 'isOurs' | 'daemon'>,
 ): SupervisorOptions => ({
   ...own,
@@ -142,6 +151,7 @@ const forSupervisor = (
   release,
   directory,
   onStatus,
+  closeDirectories: () => closeDirectories(layout),
   ...(rootsKey === undefined ? {} : { rootsKey }),
 });
 

@@ -29,7 +29,10 @@ export function readSettings(layout: Layout): SettingsRead {
       : { config: undefined, problems: parsed.problems };
   } catch (error) {
     const isUnread = error instanceof Failed && error.failure.kind === 'cannot-read';
-    return { config: undefined, problems: [unreadable(layout, isUnread ? error.cause : error)] };
+    return {
+      config: undefined,
+      problems: [unreadable(layout, isUnread ? (error.cause ?? error) : error)],
+    };
   }
 }
 

@@ -16,24 +16,36 @@ import { quotedWord } from '../system/shell.ts';
 export function directoryProblems(layout: Layout): Problem[] {
   const { root } = layout;
   const stats = lookAt(root);
-  const problem = (message: string, hint: string): Problem[] => [
-    { path: 'state directory', value: root, message, hint },
-  ];
+  const problem = problemOf(root);
   if (stats === undefined) return [];
   if (!stats.isDirectory())
     return problem(
       'is a file, not a directory',
       'Move it away, or choose another directory with -d.',
     );
-  const distrust = distrustOf(layout);
-  if (distrust !== undefined && distrust.kind !== 'open')
-    return problem(...describeOthers(distrust));
+  const others = distrustProblems(layout);
+  if (others.length > 0) return others;
   return isTaken(layout)
     ? problem(
         'contains files that linuxkit-builder did not create',
         'Use -d to choose a directory that is empty or does not exist yet.',
       )
     : [];
+}
+
+const problemOf =
+  (root: string) =>
+  (message: string, hint: string): Problem[] => [
+    { path: 'state directory', value: root, message, hint },
+  ];
+
+/** What of that others have to do with; found without reading anything of theirs. */
+export function distrustProblems(layout: Layout): Problem[] {
+  const isDirectory = lookAt(layout.root)?.isDirectory() === true;
+  const distrust = isDirectory ? distrustOf(layout) : undefined;
+  return distrust === undefined || distrust.kind === 'open'
+    ? []
+    : problemOf(layout.root)(...describeOthers(distrust));
 }
 
 /** Whose it is: what is wrong with that, and what helps. */

@@ -11,6 +11,7 @@ import {
   renameSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -51,6 +52,8 @@ const put = (path: string, text: string) => {
 const run = (...argv: string[]) =>
   spawnSync(process.execPath, [program.main, ...argv], {
     encoding: 'utf8',
+    timeout: 30_000,
+    killSignal: 'SIGKILL',
     env: { PATH: process.env['PATH'] ?? '', HOME: tree, LINUXKIT_BUILDER_TREE: tree },
   });
 
@@ -115,6 +118,31 @@ describe('a directory of another user', needs('root'), () => {
     expect(stderr).toMatch(/^Warning: .* belongs to another user \(uid 65534\)/);
     expect(status).toBe(69);
     expect(run('logs', '-d', layout.root).status).toBe(0);
+  });
+
+  // Behaviour 215: A file of a state directory that is no regular file, such as a pipe or a link to a device, or that is
+  // larger than 16 MiB, is not read. No command waits for one.
+  test.each([
+    ['status'],
+    ['list'],
+    ['boot-report'],
+    ['machines'],
+    ['ssh-config'],
+    ['daemon', '--dry-run'],
+    ['configure', '--no-root'],
+  ])('has root wait for nothing, and read nothing without end: %s', (verb, ...options) => {
+    const { config, status, boots, day, sshConfig, machines, verdicts, receipts } = layout;
+    mkdirSync(layout.state, { recursive: true });
+    for (const path of [config, boots, day, sshConfig, machines, verdicts, receipts])
+      expect(spawnSync('mkfifo', [path]).status).toBe(0);
+    symlinkSync('/dev/zero', status);
+    chownSync(layout.root, nobody, nobody);
+    const ran = run(verb, ...options, '-d', layout.root);
+    expect([ran.signal, ran.stderr]).toEqual([
+      null,
+      expect.stringContaining(`(uid ${nobody})`) as string,
+    ]);
+    expect(ran.stderr).not.toContain('bug');
   });
 
   test('is not reached by a directory of root’s that he can put another in the place of', () => {

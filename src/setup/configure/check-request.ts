@@ -3,7 +3,7 @@ import type { Config } from '../../config/config.ts';
 import { layoutOf, stateDirectoryProblems } from '../../config/layout.ts';
 import { describeToOwner, type Problem } from '../../domain/problem.ts';
 import type { System } from '../../domain/guest-system.ts';
-import { directoryProblems } from '../directories.ts';
+import { directoryProblems, distrustProblems } from '../directories.ts';
 import { extraSystemProblems } from '../../nix/extra-systems.ts';
 import { featureProblems } from '../../nix/features.ts';
 import { newSettings } from './new-settings.ts';
@@ -52,6 +52,12 @@ export function check(
   ];
   if (settings.ok && place.length === 0 && wrong.length === 0) return settings;
   throw new Failed(badSettings([...place, ...wrong].map((problem) => byFlag(problem, asked))));
+}
+
+/** To be called before anything in the directory is read: it may be another user's. */
+export function refuseOthers(root: string): void {
+  const problems = distrustProblems(layoutOf(root));
+  if (problems.length > 0) throw new Failed(badSettings(problems));
 }
 
 /** ssh works for nobody whom the user database does not know, so the daemon would never find its guest. */

@@ -19,6 +19,7 @@ import { loopbackFault } from '../../system/host/loopback.ts';
 import { askPrograms, betterThanKept } from '../../vm/choose-vm.ts';
 import type { Refused } from '../../vm/vm-ranking.ts';
 import { withLegacy } from '../legacy.ts';
+import { refuseOthers } from './check-request.ts';
 import { configureFacts, runOf, type ConfigureFacts, type Run } from './configure-facts.ts';
 import { planOf } from './configure-plan.ts';
 import { adviseRestart } from './effects.ts';
@@ -28,6 +29,7 @@ import { advice, ours, type Text } from '../../system/advice.ts';
 
 /** Checks all of it, then changes what differs and says what that was. */
 export async function runConfigure(given: ConfigureFlags, context: CliContext): Promise<void> {
+  refuseOthers(given.root);
   const { flags, legacy } = withLegacy(given);
   const run = runOf(flags, context);
   const facts = await configureFacts(run);

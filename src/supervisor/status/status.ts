@@ -30,6 +30,8 @@ function textOf(path: string): string | undefined {
     return readIfThere(path);
   } catch (error) {
     const { cause } = error as Error;
+    // It is no regular file, which has been said.
+    if (cause === undefined) throw error;
     throw new Failed(statusUnreadable(path, errorCode(cause) ?? String(error)), { cause });
   }
 }

@@ -15,8 +15,9 @@ import {
 import { basename, dirname, join } from 'node:path';
 import writeFileAtomic from 'write-file-atomic';
 import { Failed, errorCode } from '../failure.ts';
-import { cannotRead } from './barrier.ts';
+import { cannotRead, unread } from './barrier.ts';
 import { cannotWrite } from './cannot-write.ts';
+import { readRegular } from './others-files.ts';
 import { noDirectoryFor } from './reasons.ts';
 
 interface WriteOptions {
@@ -163,10 +164,16 @@ export function namesIfThere(directory: string): string[] {
   }
 }
 
-/** The text of a file, or undefined if there is none. Failed `cannot-read`. */
+/** The text of a file, or undefined if there is none. Failed `cannot-read`, also of what might never end: the directory may be another user's. */
 export function readIfThere(path: string): string | undefined {
+  const answer = tryRead(path);
+  if (answer?.kind === 'unreadable') throw new Failed(unread(path, answer.why));
+  return answer?.text;
+}
+
+function tryRead(path: string): ReturnType<typeof readRegular> | undefined {
   try {
-    return readFileSync(path, 'utf8');
+    return readRegular(path, 'utf8');
   } catch (error) {
     if (isNotThere(error)) return undefined;
     throw new Failed(cannotRead(path, error), { cause: error });

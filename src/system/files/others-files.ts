@@ -30,27 +30,42 @@ type Answer =
   | { readonly kind: 'none' }
   | { readonly kind: 'unreadable'; readonly why: string };
 
-/** Opened without waiting: a fifo would keep us, past any signal, until somebody writes into it (fifo(7)). */
 function readOrdinary(path: string, encoding: 'utf8' | 'latin1'): Answer {
-  let fd: number | undefined;
   try {
-    fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
-    const stats = fstatSync(fd);
-    if (stats.isDirectory()) return unreadable('it is a directory');
-    if (!stats.isFile()) return unreadable(notRegular);
-    if (stats.size > mostBytes) return unreadable(`it is larger than ${mostBytes >> 20} MiB`);
-    return { kind: 'text', text: readFileSync(fd, encoding) };
+    return readRegular(path, encoding);
   } catch (error) {
     const code = errorCode(error);
     if (code === undefined) throw error;
     if (code === 'ENOENT' || code === 'ENOTDIR') return { kind: 'none' };
-    return unreadable(strange.has(code) ? notRegular : refusal(error));
+    return unreadable(refusal(error));
+  }
+}
+
+/** Opened without waiting: a fifo would keep us, past any signal, until somebody writes into it (fifo(7)). Throws the system's error. */
+export function readRegular(
+  path: string,
+  encoding: 'utf8' | 'latin1',
+): Exclude<Answer, { kind: 'none' }> {
+  let fd: number | undefined;
+  try {
+    fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    const stats = fstatSync(fd);
+    // Of a directory the system says so itself when it is read.
+    if (!stats.isFile() && !stats.isDirectory()) return unreadable(notRegular);
+    if (stats.size > mostBytes) return unreadable(`it is larger than ${mostBytes >> 20} MiB`);
+    return { kind: 'text', text: readFileSync(fd, encoding) };
+  } catch (error) {
+    if (strange.has(errorCode(error) ?? '')) return unreadable(notRegular);
+    throw error;
   } finally {
     if (fd !== undefined) closeSync(fd);
   }
 }
 
-const unreadable = (why: string): Answer => ({ kind: 'unreadable', why });
+const unreadable = (why: string): { readonly kind: 'unreadable'; readonly why: string } => ({
+  kind: 'unreadable',
+  why,
+});
 
 export const notRegular = 'it is not a regular file';
 /** What open(2) says of a socket, and of a device without a driver. */

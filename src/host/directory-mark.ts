@@ -49,7 +49,7 @@ const isUnfinishedMark = (name: string, mark: string): boolean =>
 const early: Readonly<Record<string, RegExp>> = {
   downloads: /^([0-9a-f]{64}(\.partial)?|downloading\.(lock|kernel))$/,
   image: /^\.?builder-/,
-  'nix-state': /^/,
+  'nix-state': /^start\.(lock|kernel)$/,
 };
 
 function hasSettings(path: string): boolean {

@@ -5,6 +5,7 @@ import type { Layout } from '../config/layout.ts';
 import { errorCode } from '../system/failure.ts';
 import { fileOfUnfinished, namesIfThere } from '../system/files/files.ts';
 import { mayBeOurs } from './directory-mark.ts';
+import { isOwnState } from './own-state.ts';
 
 /** What would be lost, in words. */
 export function lossOf(layout: Layout): string[] {
@@ -42,7 +43,6 @@ export function purge(layout: Layout): string[] {
   const written = files.map((path) => basename(path));
   for (const name of namesIfThere(root))
     if (written.includes(fileOfUnfinished(name) ?? '')) rmSync(join(root, name));
-  if (!isLink(state)) rmSync(state, { recursive: true, force: true });
   for (const { directory, isOurs, recursive } of sharedFolders(layout)) {
     for (const path of pathsIn(directory).filter(isOurs)) rmSync(path, { recursive });
     removeIfEmpty(directory);
@@ -50,7 +50,11 @@ export function purge(layout: Layout): string[] {
   // It says that the rest is ours, so it goes last.
   rmSync(layout.mark, { force: true });
   removeIfEmpty(root);
-  return namesIfThere(root);
+  // By name, since one would take all of that for ours.
+  const inState = pathsIn(state).map((path) => join(basename(state), basename(path)));
+  return namesIfThere(root).flatMap((name) =>
+    name === basename(state) && inState.length > 0 ? inState : [name],
+  );
 }
 
 /** Directly below the root, under names that nobody else uses; without the disk. */
@@ -68,8 +72,9 @@ const ownFiles = (layout: Layout): readonly string[] => [
 ];
 
 /** Names that others use too: only what is certainly ours goes from them. */
-const sharedFolders = ({ keys, downloads, images, gcRoots }: Layout) =>
+const sharedFolders = ({ state, keys, downloads, images, gcRoots }: Layout) =>
   [
+    { directory: state, isOurs: isOwnState, recursive: true },
     { directory: keys, isOurs: isKey, recursive: true },
     { directory: downloads, isOurs: isDownload, recursive: true },
     { directory: images, isOurs: isImage, recursive: true },

@@ -349,7 +349,7 @@ describe('configure -d', () => {
     expect(rig.snapshot()).toEqual(before);
   });
 
-  test.each(['image/alpine-kernel', 'downloads/film.mkv'])(
+  test.each(['image/alpine-kernel', 'downloads/film.mkv', 'nix-state/thesis.txt'])(
     'takes none in which only the folders are called as ours are: %s',
     async (name) => {
       using rig = configureRig();

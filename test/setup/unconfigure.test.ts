@@ -184,6 +184,28 @@ describe('unconfigure', needs('root'), () => {
     expect(existsSync(rig.layout.root)).toBe(false);
   });
 
+  // Behaviour 216: `unconfigure --purge` deletes only names of ours in `nix-state` too, and lists what it leaves there.
+  test('leaves what is not ours beside the daemon’s files, and says so', async () => {
+    using rig = configureRig();
+    await rig.run();
+    const { layout } = rig;
+    const { state, status, log, incidents, startLock, memory } = layout;
+    for (const path of [status, `${status}.1234567890`, `${log}.1`, memory, layout.pid('qemu')])
+      put(path, 'ours');
+    for (const path of [`${startLock}.lock/x`, join(incidents, 'i/state.json')]) put(path, 'ours');
+    for (const path of [layout.control, `${layout.agent}.spare`, `${startLock}.kernel`])
+      put(path, 'ours');
+    for (const name of ['vfkit-1f-2e.sock', '00000003.00000016']) put(join(state, name), 'ours');
+    put(join(state, 'notes/thesis.txt'), 'mine');
+    const { out } = await rig.unconfigure('--purge', '-y');
+    expect(out.at(-1)).toMatch(/Left the others: nix-state\/notes$/);
+    expect(Object.keys(snapshot(layout.root))).toEqual([
+      'nix-state',
+      'nix-state/notes',
+      'nix-state/notes/thesis.txt',
+    ]);
+  });
+
   // Behaviour 19: `configure -d` accepts a directory that is empty, is marked as ours, or comes from an earlier
   // version. `--purge` deletes only our files there, and follows no link. Of the files that our records of earlier
   // changes (the receipts) name, `unconfigure` restores or deletes only those that `configure` writes.

@@ -38,14 +38,15 @@ export function distrustOf(layout: Place): Distrust | undefined {
   return above === undefined ? undefined : { kind: 'below-others', path: above };
 }
 
-type Place = Pick<Layout, 'root' | 'state' | 'keys' | 'images'>;
+type Place = Pick<Layout, 'root' | 'state' | 'keys' | 'images' | 'downloads'>;
 
 /** The directories from which something is run, booted or believed. */
-const workedIn = ({ root, state, keys, images }: Place): readonly string[] => [
+const workedIn = ({ root, state, keys, images, downloads }: Place): readonly string[] => [
   root,
   state,
   keys,
   images,
+  downloads,
 ];
 
 /**

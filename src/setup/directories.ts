@@ -89,12 +89,14 @@ export interface DirectoryChange {
 }
 
 /** What is to be done so that ours exist and nobody else can look into them. */
-export function directoryChanges({ root, keys, state, images }: Layout): DirectoryChange[] {
-  return [root, keys, state, images].flatMap((path): DirectoryChange[] => {
+export function directoryChanges(layout: Layout): DirectoryChange[] {
+  const { root, keys, state, images, downloads } = layout;
+  return [root, keys, state, images, downloads].flatMap((path): DirectoryChange[] => {
     const stats = lookAt(path);
-    // That of the images is made with the first of them.
-    if (stats === undefined) return path === images ? [] : [{ path, kind: 'make' }];
-    if (path === images && (stats.mode & 0o022) === 0) return [];
+    // Those of images and packages are made with the first of them.
+    const isLater = path === images || path === downloads;
+    if (stats === undefined) return isLater ? [] : [{ path, kind: 'make' }];
+    if (isLater && (stats.mode & 0o022) === 0) return [];
     const isMeant = path !== keys && isPassage(stats.mode);
     return (stats.mode & 0o077) === 0 || isMeant ? [] : [{ path, kind: 'make-private' }];
   });

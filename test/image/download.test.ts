@@ -1,4 +1,13 @@
-import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  lstatSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import type { ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -168,6 +177,17 @@ describe('a download that breaks off', () => {
     await get();
     expect(believed()).toBe(true);
     expect(filesThere()).toHaveLength(1);
+  });
+
+  // Behaviour 217: A download is never written through a link that stands in its place.
+  test('is begun anew where somebody has put a link in its place', async () => {
+    const theirs = join(directory, 'downloading-theirs');
+    writeFileSync(theirs, 'precious');
+    symlinkSync(theirs, partial());
+    await get();
+    expect(readFileSync(theirs, 'utf8')).toBe('precious');
+    expect(believed()).toBe(true);
+    expect(lstatSync(cachedPath(directory, sha256(file))).isFile()).toBe(true);
   });
 });
 

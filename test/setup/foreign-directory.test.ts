@@ -167,26 +167,29 @@ describe('a directory of another user', needs('root'), () => {
     expect(run('unconfigure', '-d', layout.root).status).toBe(0);
   });
 
-  test.each(['keys', 'image'])('whose %s others can write is refused, and closed', (name) => {
-    lay();
-    const inner = join(layout.root, name);
-    mkdirSync(inner, { recursive: true });
-    chmodSync(layout.root, 0o755);
-    chmodSync(inner, 0o777);
-    const { status, stderr } = run('unconfigure', '-d', layout.root);
-    expect([status, stderr]).toEqual([77, expect.stringContaining(`go-w '${inner}'`) as string]);
-    expect(distrustOf(layout)).toEqual({ kind: 'open', path: inner });
-    closeDirectories(layout);
-    expect(statSync(inner).mode & 0o777).toBe(0o700);
-    chmodSync(inner, 0o777);
-    writeFileSync(join(inner, 'his'), '');
-    chownSync(join(inner, 'his'), nobody, nobody);
-    expect(() => closeDirectories(layout)).toThrow(join(inner, 'his'));
-    expect(statSync(inner).mode & 0o777).toBe(0o777);
-    rmSync(join(inner, 'his'));
-    expect(run('configure', '-d', layout.root, '-q').status).toBe(0);
-    expect(statSync(inner).mode & 0o777).toBe(0o700);
-  });
+  test.each(['keys', 'image', 'downloads'])(
+    'whose %s others can write is refused, and closed',
+    (name) => {
+      lay();
+      const inner = join(layout.root, name);
+      mkdirSync(inner, { recursive: true });
+      chmodSync(layout.root, 0o755);
+      chmodSync(inner, 0o777);
+      const { status, stderr } = run('unconfigure', '-d', layout.root);
+      expect([status, stderr]).toEqual([77, expect.stringContaining(`go-w '${inner}'`) as string]);
+      expect(distrustOf(layout)).toEqual({ kind: 'open', path: inner });
+      closeDirectories(layout);
+      expect(statSync(inner).mode & 0o777).toBe(0o700);
+      chmodSync(inner, 0o777);
+      writeFileSync(join(inner, 'his'), '');
+      chownSync(join(inner, 'his'), nobody, nobody);
+      expect(() => closeDirectories(layout)).toThrow(join(inner, 'his'));
+      expect(statSync(inner).mode & 0o777).toBe(0o777);
+      rmSync(join(inner, 'his'));
+      expect(run('configure', '-d', layout.root, '-q').status).toBe(0);
+      expect(statSync(inner).mode & 0o777).toBe(0o700);
+    },
+  );
 
   test.each(['start', 'daemon', 'configure', 'doctor'])(
     'that others can write, and have, is made private by nobody: %s',

@@ -3,7 +3,7 @@
  * `HASH.partial`, is only ever continued, and never believed.
  */
 import { createHash, type Hash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
+import { constants, createReadStream, lstatSync } from 'node:fs';
 import { open, rename, rm, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Exit, Failed } from '../../system/failure.ts';
@@ -52,7 +52,9 @@ interface FetchOptions extends HttpOptions {
   readonly directory: string;
 }
 
-/** One that is not yet whole. */
+const { O_RDWR, O_CREAT, O_NOFOLLOW } = constants;
+
+/** One that is not yet whole. Where its name is a link, that was put there by somebody else: what it leads to is not ours to write. */
 export class PartialFile {
   readonly #wanted: Wanted;
   readonly #options: FetchOptions;
@@ -120,7 +122,9 @@ export class PartialFile {
 
   async #open(): Promise<FileHandle> {
     try {
-      return await open(this.#path, sizeIfThere(this.#path) === undefined ? 'wx+' : 'r+', 0o600);
+      const stats = lstatSync(this.#path, { throwIfNoEntry: false });
+      if (stats?.isSymbolicLink() === true) await rm(this.#path);
+      return await open(this.#path, O_RDWR | O_CREAT | O_NOFOLLOW, 0o600);
     } catch (error) {
       throw cannotKeep(this.#path, error);
     }

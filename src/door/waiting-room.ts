@@ -61,7 +61,10 @@ export class WaitingRoom {
   #arrivals = 0;
   /** It is told once, until there is room again. */
   #isFull = false;
-  #askedAt = -Infinity;
+  /** When whose the connections are was last known, and how long that has to do. */
+  #askedUntil = -Infinity;
+  #restMs = 0;
+  #asksAgain: (() => void) | undefined;
 
   constructor(options: WaitingRoomOptions) {
     this.#options = options;
@@ -132,6 +135,7 @@ export class WaitingRoom {
   }
 
   dropAll(event: string, why: string): void {
+    this.#asksAgain?.();
     for (const client of [...this.#clients.values()]) this.drop(client, 'info', event, why);
   }
 
@@ -174,16 +178,33 @@ export class WaitingRoom {
     const { waiting, opening } = this.#queue;
     const all = [...waiting, ...opening, ...pairs];
     if (all.every(({ user }) => user !== undefined)) return;
-    const now = this.#options.clock.monotonic();
-    if (all.length > cheap && now - this.#askedAt < askAgainMs) return;
-    this.#askedAt = now;
-    const users = this.#options.users();
+    const users = this.#users(all.length);
+    if (users === 'later') return;
     const userOf = (socket: Socket) => users?.get(peerOf(socket)) ?? ('unknown' as const);
     for (const pair of pairs) pair.user ??= userOf(pair.client);
     this.#queue = learnUsers(this.#queue, (number) => {
       const socket = this.#clients.get(number)?.socket;
       return socket && userOf(socket);
     });
+  }
+
+  /** `later`: they have been asked for a moment ago. */
+  #users(connections: number): ReadonlyMap<string, number> | undefined | 'later' {
+    const { clock, users, onChange } = this.#options;
+    const begun = clock.monotonic();
+    const restMs = this.#askedUntil + this.#restMs - begun;
+    if (restMs > 0 && (connections > cheap || this.#restMs > askAgainMs)) {
+      // Nobody else may come meanwhile, with whom those that wait would be asked about.
+      this.#asksAgain ??= clock.after(restMs, () => {
+        this.#asksAgain = undefined;
+        onChange();
+      });
+      return 'later';
+    }
+    const found = users();
+    this.#askedUntil = clock.monotonic();
+    this.#restMs = Math.max(askAgainMs, restsFor * (this.#askedUntil - begun));
+    return found;
   }
 
   /** For a client that waits: how long at most, and how long for a word of it. */
@@ -224,3 +245,5 @@ export class WaitingRoom {
 const cheap = 64;
 /** In a crowd it is asked at most so often whose connections these are. */
 const askAgainMs = 100;
+/** And rests so many times as long as it took: anybody on this machine can make the table long, and nothing else goes on while it is read. */
+const restsFor = 10;

@@ -1,14 +1,18 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { connect } from 'node:net';
+import { connect, Socket } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
 import { earlyBytesLimit } from '../../src/door/held-client.ts';
 import { limitsFor, waitsAtMost } from '../../src/door/door-limits.ts';
+import type { Through } from '../../src/door/through.ts';
+import { WaitingRoom } from '../../src/door/waiting-room.ts';
 import { mostOf, peerOf, usersIn, usersOf } from '../../src/door/peers.ts';
 import { descriptorLimit } from '../../src/system/socket/descriptors.ts';
 import { readIfThere } from '../../src/system/files/files.ts';
+import { silent } from '../../src/system/log.ts';
 import { systemClock } from '../../src/system/time/clock.ts';
 import { bannerLine, Client, doorRig, echoing, fakeGuest, greetingLine, until } from './rig.ts';
+import { FakeClock } from '../fakes/fake-clock.ts';
 import { needs } from '../needs.ts';
 
 /** A user of this host whom nobody knows. */
@@ -82,7 +86,10 @@ describe('a crowd of another user', needs('root', 'Linux'), () => {
     await until(() => rig.door.counts().held === 1);
     await crowdOf(200, rig.port, bannerLine, owner.socket.localPort);
     // Whose they are is asked now and then.
-    await until(() => rig.door.crowd()?.waiting === 59);
+    await until(() => {
+      const crowd = rig.door.crowd();
+      return crowd?.waiting === 59 && crowd.uid !== undefined;
+    });
     expect(rig.door.crowd()).toEqual({ uid: stranger, waiting: 59, newcomers: 0 });
     expect(owner.over).toBe(false);
     owner.socket.destroy();
@@ -101,6 +108,32 @@ describe('a crowd of another user', needs('root', 'Linux'), () => {
     owner.socket.destroy();
     expect(full()).toHaveLength(1);
   });
+});
+
+// Behaviour 218: However long the system's table of connections is made by others, the daemon spends at most a tenth of
+// its time on it.
+test.each([2, 100])('a table that takes long is seldom read, with %d that wait', async (count) => {
+  let asked = 0;
+  const clock = new FakeClock();
+  const users = () => {
+    asked++;
+    void clock.jump(300);
+    return new Map<string, number>();
+  };
+  const options = { holdMs: () => 180_000, limits: () => limitsFor(4096), users };
+  let changes = 0;
+  const room = new WaitingRoom({ clock, log: silent, ...options, onChange: () => changes++ });
+  const through = { pairs: [], count: 0, newcomersByUser: new Map() } as unknown as Through;
+  const begun = clock.monotonic();
+  while (clock.monotonic() - begun < 30_000) {
+    // There is always one about whom nobody has asked.
+    for (let n = 0; n < (asked === 0 ? count : 1); n++) room.arrive(new Socket());
+    room.identify(through);
+    await clock.advance(50);
+  }
+  expect(asked).toBeGreaterThan(5);
+  expect(asked).toBeLessThanOrEqual(11);
+  expect(changes).toBeGreaterThan(5);
 });
 
 test('who of the others has most connections to a port is told, and neither root nor oneself', () => {

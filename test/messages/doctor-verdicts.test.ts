@@ -11,6 +11,7 @@ import { judgeDisk } from '../../src/doctor/host/check-disk.ts';
 import { listedVerdict } from '../../src/doctor/host/check-state.ts';
 import {
   alsoApplies,
+  sendsToGuest,
   blankLine,
   excludeHost,
   loginShell,
@@ -209,6 +210,8 @@ tells('doctor-verdicts', {
     'because of SHELL': () => Object.values(shellCannotRun('/bin/false', 'your environment')),
     'because of other lines': () => [otherLines(['port 22 (~/.ssh/config)']), excludeHost],
     'because of a line that this ssh does not know': () => removeLine,
+    'it works, and sends the guest what it need not know': () =>
+      sendsToGuest('user', ['AWS_*', 'GITHUB_TOKEN']),
     'it works, but an option may end builds': () => alsoApplies('ServerAliveInterval', ''),
   },
   'What Nix is told of': {

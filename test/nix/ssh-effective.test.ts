@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { placesOfOption, strayOptions } from '../../src/nix/ssh/effective.ts';
+import { placesOfOption, strayOptions, variablesSent } from '../../src/nix/ssh/effective.ts';
 import { run } from '../../src/system/process/child.ts';
 import { OthersFiles } from '../../src/system/files/others-files.ts';
 
@@ -23,6 +23,15 @@ test("somebody else's options are told from ours, by what ssh itself makes of bo
   const all = await listing(put('all', `${ours}Host *\n  Port 2\n  GatewayPorts yes\n`));
   expect(strayOptions(alone, all)).toEqual([{ name: 'gatewayports', value: 'yes' }]);
   expect(strayOptions(alone, alone)).toEqual([]);
+});
+
+// Behaviour 219: `doctor` names the environment variables that your ssh, or root's, would send to the guest, without their
+// values, except those for language and colours.
+test('what is sent to the guest is told by its name alone', async () => {
+  const text = 'Host *\n SendEnv AWS_* LANG\n SendEnv LC_*\n SetEnv TOKEN=hush B="a FOO=c"\n';
+  const all = await listing(put('sends', text));
+  expect(variablesSent(all)).toEqual(['AWS_*', 'TOKEN', 'B']);
+  expect(variablesSent(await listing(put('usual', 'Host *\n SendEnv LANG LC_*\n')))).toEqual([]);
 });
 
 describe('an option is found where it stands', () => {

@@ -1,12 +1,12 @@
 /** Why ssh does not reach the guest, where somebody else's configuration of ssh is the reason. */
 import { alias } from '../../nix/ssh/stanza.ts';
-import { strayOptions, type StrayOption } from '../../nix/ssh/effective.ts';
+import { strayOptions, variablesSent, type StrayOption } from '../../nix/ssh/effective.ts';
 import { whereSet } from '../../nix/ssh/where-set.ts';
 import { describeLeft, type TakenBack } from '../../nix/ssh/taken-back.ts';
 import { run, succeeded } from '../../system/process/child.ts';
 import { OthersFiles } from '../../system/files/others-files.ts';
 import { quoted } from '../../system/plain-text.ts';
-import { alsoApplies, excludeHost, otherLines, removeLine } from './ssh-verdicts.ts';
+import { alsoApplies, excludeHost, otherLines, removeLine, sendsToGuest } from './ssh-verdicts.ts';
 import type { DoctorFacts } from '../facts.ts';
 import { rootTakenBack, userTakenBack } from '../../nix/ssh/user-ssh.ts';
 import { ours, type Text } from '../../system/advice.ts';
@@ -71,6 +71,23 @@ async function remedyFor(
   const { said } = await takenBackOf(facts, who);
   const isSaid = ({ name }: StrayOption) => said.some((each) => each.name.toLowerCase() === name);
   return strays.some(isSaid) ? ours('configure') : excludeHost;
+}
+
+/** What the guest is told by every login that it need not know; undefined where that is nothing, or ssh does not say. */
+export async function sentNote(
+  { context }: DoctorFacts,
+  { who, ssh, file }: Asker,
+): Promise<string | undefined> {
+  const [program = 'ssh', ...before] = ssh;
+  const argv = [...before, '-G', ...file, alias];
+  const all = await run(program, argv, { timeoutMs: 10_000, signal: context.signal });
+  const names = succeeded(all) ? variablesSent(all.stdout) : [];
+  return names.length === 0
+    ? undefined
+    : sendsToGuest(
+        who,
+        names.map((name) => quoted(name) ?? ''),
+      );
 }
 
 /** What stays in the way of builds although ssh gets through, such as a limit on silence; undefined where nothing does. */

@@ -10,7 +10,7 @@ import { alias, guestUser, knownHostsLine } from '../../nix/ssh/stanza.ts';
 import { run, succeeded } from '../../system/process/child.ts';
 import { OthersFiles } from '../../system/files/others-files.ts';
 import { quoted } from '../../system/plain-text.ts';
-import { configFault, leftFault, type ConfigFault } from './check-ssh-config.ts';
+import { configFault, leftFault, sentNote, type ConfigFault } from './check-ssh-config.ts';
 import { greet, isPrinted, lastWords, sudoRefused, type Greeted } from './greeting.ts';
 import {
   needsRoot,
@@ -34,7 +34,7 @@ export async function sshAs(facts: DoctorFacts, who: 'user' | 'root'): Promise<C
     writeFileSync(known, knownHostsLine(readIdentity(facts.layout).host.public));
     const ssh = nixSsh(facts, who, known);
     const answer = await ssh.greet();
-    return answer === 'nix' ? await reached(facts, who) : await notReached(facts, ssh, answer);
+    return answer === 'nix' ? await reached(facts, ssh) : await notReached(facts, ssh, answer);
   } finally {
     rmSync(directory, { recursive: true });
   }
@@ -83,8 +83,9 @@ function nixSsh(facts: DoctorFacts, who: 'user' | 'root', known: string): NixSsh
 }
 
 /** It answers; what of the configuration may still come to harm it is told. */
-async function reached(facts: DoctorFacts, who: 'user' | 'root'): Promise<CheckVerdict> {
-  const why = await leftFault(facts, who);
+async function reached(facts: DoctorFacts, { who, program }: NixSsh): Promise<CheckVerdict> {
+  const asker = { who, ssh: program, file: configurationOf(facts, who) };
+  const why = (await leftFault(facts, who)) ?? (await sentNote(facts, asker));
   const fact = nixAnswers;
   return why === undefined ? { kind: 'good', fact } : { kind: 'note', fact, why };
 }

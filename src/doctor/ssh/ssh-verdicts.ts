@@ -45,6 +45,10 @@ export const excludeHost = `Exclude ${alias} from those lines by putting them be
 export const alsoApplies = (name: string, where: string): Text =>
   advice`${name}${where} also applies to the guest. To override it: ${ours('configure')}`;
 
+/** `names`: of variables, or patterns of such. */
+export const sendsToGuest = (who: 'user' | 'root', names: readonly string[]): string =>
+  `${who === 'root' ? "Root's ssh" : 'Your ssh'} sends the guest these environment variables (SendEnv, SetEnv): ${names.join(', ')}. If they are secret: ${excludeHost}`;
+
 /** Something is printed before Nix's answer: by ssh itself, or what stands in its place. */
 export const printedBySsh = (ssh: string) => ({
   what: 'Nix reads all of this output as its own protocol',

@@ -22,6 +22,17 @@ export function strayOptions(ours: string, all: string): readonly StrayOption[] 
     });
 }
 
+/** Variables that ssh sends to the host of a listing (SendEnv, SetEnv), without their values, which may be secrets; but not those for language and colours. */
+export function variablesSent(listing: string): readonly string[] {
+  const sent = lines(listing).flatMap(
+    (line) => /^(?:sendenv|setenv) ([^=\s]+)/.exec(line)?.[1] ?? [],
+  );
+  return [...new Set(sent)].filter((name) => !harmless.test(name));
+}
+
+/** Debian's and Apple's own configurations send some of them. */
+const harmless = /^(LANG(UAGE)?|LC_.*|TERM|COLORTERM|NO_COLOR)$/;
+
 /**
  * Whether all of a configuration says what one file of it sets, first and in the same order: `text` is that file, `alone` and `all` are
  * listings by it and by all. What others add behind that is theirs.

@@ -16,7 +16,7 @@ export interface SupervisorOptions
   readonly log: Log;
   readonly policy: Policy;
   /** Asked before each start: fails where others could put what they like in the place of what it boots. */
-  readonly closeDirectories?: () => void;
+  readonly closeDirectories?: () => Promise<void>;
   /** As {@link StatusRecord} tells it. */
   readonly onStatus?: (status: Status, trouble: Failure | undefined) => void;
 }

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync } from 'node:fs';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { startDaemon } from '../../src/client/background.ts';
 import { stopDaemon } from '../../src/client/stop-daemon.ts';
-import { closeDirectories } from '../../src/host/state-directory.ts';
+import { keepPrivate } from '../../src/host/private-directories.ts';
 import { daemon } from '../../src/supervisor/daemon/daemon.ts';
 import { systemClock } from '../../src/system/time/clock.ts';
 import { failureOf } from '../../src/system/failure.ts';
@@ -35,7 +35,7 @@ const verbs: Readonly<Record<string, (rig: Rig) => Promise<unknown>>> = {
         managed: false,
         signal,
         doorSocket: '/nowhere',
-        closeDirectories,
+        closeDirectories: keepPrivate,
         onStopSignal: () => undefined,
         onStatus: () => undefined,
         onStandby: () => undefined,

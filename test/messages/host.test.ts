@@ -10,6 +10,7 @@ import { lossOf } from '../../src/host/purge.ts';
 import { readReceipts } from '../../src/host/receipts.ts';
 import { closing, opening } from '../../src/host/root/root-shell.ts';
 import { checkTrust, distrusted, distrustWarning } from '../../src/host/state-directory.ts';
+import { openByList } from '../../src/host/private-directories.ts';
 import { claimDirectory } from '../../src/host/directory-mark.ts';
 import { rootPaths, systemPathsOf } from '../../src/host/system-paths.ts';
 import { directoryShownAs, tells } from './tell.ts';
@@ -88,6 +89,8 @@ tells('host', {
     'others can replace it': () => distrusted(distrust['below-others'], '/home/builder'),
     'it belongs to another user, and is looked at': () => distrustWarning(distrust.foreign),
     'others can write in it, and it is looked at': () => distrustWarning(distrust.open),
+    'a list of macOS opens it': () =>
+      openByList({ path: '/builder/keys', entry: 'group:staff allow list,add_file' }),
     'it has files of others': () => claimDirectory(layoutOf(dirname(put('full/letter', '')))),
   },
   'A state directory of ours': {

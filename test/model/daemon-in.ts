@@ -1,6 +1,6 @@
 /** The whole daemon in this process, in a world of its own, with a guest that is ready. */
 import { writeFileSync } from 'node:fs';
-import { closeDirectories } from '../../src/host/state-directory.ts';
+import { keepPrivate } from '../../src/host/private-directories.ts';
 import { daemon } from '../../src/supervisor/daemon/daemon.ts';
 import { freePort } from '../rig/free-port.ts';
 import type { World } from './world.ts';
@@ -19,7 +19,7 @@ export async function daemonIn(world: World) {
     managed: false,
     signal,
     doorSocket: '/nowhere',
-    closeDirectories,
+    closeDirectories: keepPrivate,
     onStopSignal: (listener) => void (stop = () => listener('SIGTERM')),
     onStatus: ({ phase }) => {
       if (phases.at(-1) !== phase) phases.push(phase);

@@ -17,7 +17,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { layoutOf, type Layout } from '../../src/config/layout.ts';
-import { closeDirectories } from '../../src/host/state-directory.ts';
+import { keepPrivate } from '../../src/host/private-directories.ts';
 import { daemon } from '../../src/supervisor/daemon/daemon.ts';
 import { Exit } from '../../src/system/failure.ts';
 import { isLocked } from '../../src/system/lock/lock.ts';
@@ -47,7 +47,7 @@ function begin(managed: boolean) {
     managed,
     signal: new AbortController().signal,
     doorSocket: '/nowhere',
-    closeDirectories,
+    closeDirectories: keepPrivate,
     onStopSignal: (listener) => void listeners.push(listener),
     onStatus: (status) => {
       statuses.push(JSON.stringify(status));

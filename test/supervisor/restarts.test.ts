@@ -3,7 +3,7 @@ import { chmodSync, existsSync, readdirSync, readFileSync, writeFileSync } from 
 import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { Config } from '../../src/config/config.ts';
-import { closeDirectories } from '../../src/host/state-directory.ts';
+import { keepPrivate } from '../../src/host/private-directories.ts';
 import { bootsIn } from '../../src/supervisor/status/boots.ts';
 import { defaultPolicy } from '../../src/supervisor/lifecycle/backoff.ts';
 import { launchNetwork } from '../../src/supervisor/children/network-child.ts';
@@ -66,7 +66,7 @@ async function live(
       clock: systemClock,
       policy: restless,
       isOurs: () => true,
-      closeDirectories: () => closeDirectories(layout),
+      closeDirectories: () => keepPrivate(layout),
     },
     { config, problems: [] },
   );

@@ -4,7 +4,7 @@ import { networkNames, vmNames } from '../../domain/vm-programs.ts';
 import { standbyWords, statusOutOfDate, triedAgain } from './daemon-words.ts';
 import { label } from '../../service/launchd/launch-agent.ts';
 import { systemPathsOf } from '../../host/system-paths.ts';
-import { closeDirectories } from '../../host/state-directory.ts';
+import { keepPrivate } from '../../host/private-directories.ts';
 import { rootKeyReader } from '../../host/root/root-key.ts';
 import { Exit, Failed, type Failure } from '../../system/failure.ts';
 import { identify } from '../../system/process/process.ts';
@@ -75,7 +75,7 @@ async function runDaemon(layout: Layout, managed: boolean, context: CliContext):
       managed,
       rootsKey: rootKeyReader(places.roots),
       doorSocket: places.roots.doorSocket,
-      closeDirectories,
+      closeDirectories: keepPrivate,
       onStopSignal: (listener) => context.onStopSignal(listener),
       signal: context.signal,
       onStatus,

@@ -22,7 +22,13 @@ export async function checkStateDirectory(
       remedy: problem.hint,
     };
   const open = directoryChanges(layout).filter(({ kind }) => kind === 'make-private');
-  const [listed] = await look([layout.root, layout.state, layout.keys, layout.images]);
+  const [listed] = await look([
+    layout.root,
+    layout.state,
+    layout.keys,
+    layout.images,
+    layout.downloads,
+  ]);
   if (listed !== undefined) return listedVerdict(listed, 'user');
   if (open.length === 0) return { kind: 'good', fact: layout.root };
   const paths = open.map(({ path }) => path);

@@ -3,6 +3,7 @@ import { discardIdentity, ensureIdentity } from '../../guest/identity/identity.t
 import { waitingForOther } from '../../command/announce-slow.ts';
 import { replacesTheirs, type FileChange } from '../../host/file-change.ts';
 import { markDirectory } from '../../host/directory-mark.ts';
+import { refuseListed } from '../../host/private-directories.ts';
 import { jobPrograms } from '../../service/job-programs.ts';
 import { diskProblem } from '../../supervisor/disk/disk-size.ts';
 import { Failed } from '../../system/failure.ts';
@@ -27,8 +28,11 @@ export async function applyPlan(
 ): Promise<ConfigurePlan> {
   const { layout, say } = run;
   refuseDisk(planned, run);
+  await refuseListed(layout);
   if (legacy !== undefined) say(movedLegacy(setAside(layout, legacy)));
   makeDirectories(legacy === undefined ? planned : await planOf(run, facts), run);
+  // Those that were made may have their parent's list.
+  await refuseListed(layout);
   const plan = await userPart(run, facts);
   finishTakeOver(layout);
   await rootPart(run, plan.root);

@@ -36,7 +36,7 @@ interface DaemonOptions {
   readonly rootsKey?: SupervisorOptions['rootsKey'];
   readonly doorSocket: string;
   /** Makes its directories private, or fails where others can all the same put something there, or have. */
-  readonly closeDirectories: (layout: Layout) => void;
+  readonly closeDirectories: (layout: Layout) => Promise<void>;
   readonly onStopSignal: (listener: (name: StopSignal) => void) => void;
   /** Aborted when a stop signal came before anybody here listened to those. */
   readonly signal: AbortSignal;
@@ -71,7 +71,7 @@ async function live(options: DaemonOptions, asked: AbortSignal): Promise<ExitCod
   // At a boot its volume may come later: what is made in its place would be hidden then, or keep it away.
   if (managed && isAbsent(layout.root)) throw new Failed(directoryAbsent(layout.root));
   makeDirectory(layout.state);
-  closeDirectories(layout);
+  await closeDirectories(layout);
   const lock = await takeLock(layout, { clock, managed, onStandby, signal: asked });
   if (lock === undefined) return Exit.ok;
   try {

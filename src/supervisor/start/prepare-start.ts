@@ -23,7 +23,7 @@ import { advice, ours } from '../../system/advice.ts';
 export interface StartContext extends BootContext {
   /** Whatever was saved, the guest boots. */
   readonly afresh: boolean;
-  readonly closeDirectories?: () => void;
+  readonly closeDirectories?: () => Promise<void>;
 }
 
 /** What will run. */
@@ -45,7 +45,7 @@ export interface Prepared extends Programs, ChildrenPlan {
 
 /** Chooses the programs, puts the files and the disk in their places, and plans both children and the guest. */
 export async function prepareStart(context: StartContext, scope: Scope): Promise<Prepared> {
-  context.closeDirectories?.();
+  await context.closeDirectories?.();
   const programs = choosePrograms(context, scope);
   const staged = await bootFiles(context, scope, programs);
   const taken = takeGuest(context.layout, context);

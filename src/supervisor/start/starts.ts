@@ -24,7 +24,7 @@ interface StartsOptions extends StagingOptions {
   /** Aborts when there is no time for an orderly end. */
   readonly now: AbortSignal;
   readonly dispatch: (event: Event) => void;
-  readonly closeDirectories?: () => void;
+  readonly closeDirectories?: () => Promise<void>;
   /** What is known of the start has changed. */
   readonly onChange: () => void;
 }

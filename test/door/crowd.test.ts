@@ -110,7 +110,7 @@ describe('a crowd of another user', needs('root', 'Linux'), () => {
   });
 });
 
-// Behaviour 218: However long the system's table of connections is made by others, the daemon spends at most a tenth of
+// Behaviour 222: However long the system's table of connections is made by others, the daemon spends at most a tenth of
 // its time on it.
 test.each([2, 100])('a table that takes long is seldom read, with %d that wait', async (count) => {
   let asked = 0;

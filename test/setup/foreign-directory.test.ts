@@ -120,7 +120,7 @@ describe('a directory of another user', needs('root'), () => {
     expect(run('logs', '-d', layout.root).status).toBe(0);
   });
 
-  // Behaviour 215: A file of a state directory that is no regular file, such as a pipe or a link to a device, or that is
+  // Behaviour 219: A file of a state directory that is no regular file, such as a pipe or a link to a device, or that is
   // larger than 16 MiB, is not read. No command waits for one.
   test.each([
     ['status'],
@@ -283,7 +283,7 @@ describe('a directory of another user', needs('root'), () => {
   });
 });
 
-// Behaviour 214: A state directory that others can replace, since a directory above it belongs to them or can be written
+// Behaviour 218: A state directory that others can replace, since a directory above it belongs to them or can be written
 // by them, is refused to every user, not only to root.
 describe('a directory of a user', needs('root'), () => {
   const user = 1234;

@@ -184,7 +184,7 @@ describe('unconfigure', needs('root'), () => {
     expect(existsSync(rig.layout.root)).toBe(false);
   });
 
-  // Behaviour 216: `unconfigure --purge` deletes only names of ours in `nix-state` too, and lists what it leaves there.
+  // Behaviour 220: `unconfigure --purge` deletes only names of ours in `nix-state` too, and lists what it leaves there.
   test('leaves what is not ours beside the daemon’s files, and says so', async () => {
     using rig = configureRig();
     await rig.run();

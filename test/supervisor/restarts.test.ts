@@ -120,7 +120,7 @@ test('what an earlier daemon left is looked for once; again when somebody holds 
   );
 });
 
-// Behaviour 213: The guest is not started while others could put another state directory in the place of the one that the
+// Behaviour 217: The guest is not started while others could put another state directory in the place of the one that the
 // daemon works in, for example because they can write to its parent directory. It is started once that is mended.
 test('nothing is booted from a directory that others can replace, until that is mended', async () => {
   await using world = await World.make();

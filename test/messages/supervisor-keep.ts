@@ -68,6 +68,8 @@ export const daemon: States = {
   },
   'it does not answer': () => daemonSilent(layoutOf('/builder').control),
   'it refuses': () => heard('refusing', '{"ok":false}\n'),
+  'it refuses and says why': () =>
+    heard('explaining', '{"ok":false,"error":"The guest agent did not answer within 5 s."}\n'),
   "it refuses its group what is its account's": async () => {
     const layout = fresh('shared');
     chmodSync(layout.state, 0o710);

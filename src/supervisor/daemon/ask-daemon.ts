@@ -11,7 +11,7 @@ import type { Clock } from '../../system/time/clock.ts';
 import { within } from '../../system/time/deadline.ts';
 import { untilGone, type Answers, type Command, type forced } from './control-protocol.ts';
 import { noDaemon } from './no-daemon.ts';
-import { advice, ours } from '../../system/advice.ts';
+import { advice, asSentence, ours } from '../../system/advice.ts';
 
 /** A daemon that is busy answers within this. */
 const usualMs = 5_000;
@@ -109,7 +109,7 @@ export const isRefusal = (thrown: Failed): boolean => thrown.failure.kind === re
 
 const daemonRefused = (command: string, why: string): Failure => ({
   kind: refusal,
-  message: `The daemon refused '${command}': ${why}.`,
-  hint: advice`It may be a different version. Run: ${ours('restart')}`,
+  message: `The daemon refused '${command}': ${asSentence(why)}`,
+  hint: advice`To see what it is doing: ${ours('status')}. If it is of a different version, run: ${ours('restart')}`,
   exit: Exit.unavailable,
 });

@@ -4,7 +4,7 @@ import { parseConfig } from '../config/config.ts';
 import type { Layout } from '../config/layout.ts';
 import { describeToOwner, type Problem } from '../domain/problem.ts';
 import { ensureIdentity } from '../guest/identity/identity.ts';
-import { bareKey } from '../nix/ssh/stanza.ts';
+import { bareKey, knownHostsLine } from '../nix/ssh/stanza.ts';
 import { claimDirectory } from '../host/directory-mark.ts';
 import { Exit, Failed, type Failure } from '../system/failure.ts';
 import { makeDirectory, readIfThere, writeWhole } from '../system/files/files.ts';
@@ -39,6 +39,10 @@ export async function prepare(
       if (readIfThere(layout.config) !== text)
         writeWhole(layout.config, text, { mode, alone: true });
       const { host } = await ensureIdentity(layout, signal);
+      // The daemon's own ssh knows the guest by it, and would wait in vain without.
+      const known = knownHostsLine(host.public);
+      if (readIfThere(layout.knownHosts) !== known)
+        writeWhole(layout.knownHosts, known, { alone: true });
       return bareKey(host.public);
     },
   );

@@ -78,7 +78,10 @@ test('it makes settings and keys, and changes no key that is there', async () =>
   expect(key).toMatch(/^ssh-ed25519 [A-Za-z0-9+/]{68}$/);
   expect(readFileSync(layout.config, 'utf8')).toBe('{"cpus": 1}');
   expect([mode(layout.root), mode(layout.state), mode(layout.keys)]).toEqual(['700', '700', '700']);
+  expect(readFileSync(layout.knownHosts, 'utf8')).toBe(`nix-linuxkit ${key}\n`);
+  rmSync(layout.knownHosts);
   expect(await prepare('{"cpus": 1, "maxJobs": 1}')).toBeUndefined();
+  expect(readFileSync(layout.knownHosts, 'utf8')).toBe(`nix-linuxkit ${key}\n`);
   expect(said).toEqual([key, key]);
   expect(readFileSync(layout.config, 'utf8')).toContain('maxJobs');
 });

@@ -98,7 +98,7 @@ export const wouldEndWithUs: Failure = {
   kind: 'container-would-end',
   message:
     'This command is the first process of its container, so a daemon that it started would end with it.',
-  hint: 'Run the daemon as the first process: linuxkit-builder daemon',
+  hint: advice`Run the daemon as the first process: ${ours('daemon')}`,
   exit: Exit.usage,
 };
 

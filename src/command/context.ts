@@ -9,10 +9,10 @@ import {
   type Layout,
 } from '../config/layout.ts';
 import type { Problem } from '../domain/problem.ts';
-import { declaredBuilder, elsewhereThan, knownName } from '../host/known-directory.ts';
+import { declaredBuilder, elsewhereThan, knownName } from '../host/directory/known-directory.ts';
 import type { Installed } from '../host/installed.ts';
 import { systemPathsOf } from '../host/system-paths.ts';
-import { checkTrust, type Use } from '../host/state-directory.ts';
+import { checkTrust, type Use } from '../host/directory/state-directory.ts';
 import { advice, type Text } from '../system/advice.ts';
 import type { Clock } from '../system/time/clock.ts';
 import { Exit, Failed, type Failure } from '../system/failure.ts';

@@ -6,7 +6,7 @@ import { oursIn } from '../system/advice.ts';
 import { Exit, Failed, type Failure } from '../system/failure.ts';
 import { finalTarget } from '../system/files/final-target.ts';
 import type { Installed } from './installed.ts';
-import { includedDirectory, isSame, linesIn } from './known-directory.ts';
+import { includedDirectory, isSame, linesIn } from './directory/known-directory.ts';
 import type { SystemPaths } from './system-paths.ts';
 import { quotedWord } from '../system/shell.ts';
 

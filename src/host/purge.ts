@@ -4,8 +4,8 @@ import { basename, join } from 'node:path';
 import type { Layout } from '../config/layout.ts';
 import { errorCode } from '../system/failure.ts';
 import { fileOfUnfinished, namesIfThere } from '../system/files/files.ts';
-import { mayBeOurs } from './directory-mark.ts';
-import { isOwnState } from './own-state.ts';
+import { mayBeOurs } from './directory/directory-mark.ts';
+import { isOwnState } from './directory/own-state.ts';
 
 /** What would be lost, in words. */
 export function lossOf(layout: Layout): string[] {

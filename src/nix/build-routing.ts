@@ -172,7 +172,7 @@ function withoutDaemon({ isSetUp, othersName }: RoutingFacts): Reason {
   return {
     holds: false,
     text: 'the daemon is not running',
-    remedy: isSetUp ? 'linuxkit-builder start' : up,
+    remedy: isSetUp ? ours('start') : up,
   };
 }
 

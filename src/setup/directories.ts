@@ -8,8 +8,8 @@ import { isPassage, makeDirectory } from '../system/files/files.ts';
 import { cannotWrite } from '../system/files/cannot-write.ts';
 import { shellWord } from '../system/shell.ts';
 import { readLegacy } from './legacy.ts';
-import { closeDirectory, distrustOf, type Distrust } from '../host/state-directory.ts';
-import { mayBeOurs } from '../host/directory-mark.ts';
+import { closeDirectory, distrustOf, type Distrust } from '../host/directory/state-directory.ts';
+import { mayBeOurs } from '../host/directory/directory-mark.ts';
 import { quotedWord } from '../system/shell.ts';
 
 /** What stands in the way on the disk, as opposed to in the name (config/layout.ts). */

@@ -5,7 +5,7 @@ import type { Layout } from '../config/layout.ts';
 import { describeToOwner, type Problem } from '../domain/problem.ts';
 import { ensureIdentity } from '../guest/identity/identity.ts';
 import { bareKey, knownHostsLine } from '../nix/ssh/stanza.ts';
-import { claimDirectory } from '../host/directory-mark.ts';
+import { claimDirectory } from '../host/directory/directory-mark.ts';
 import { Exit, Failed, type Failure } from '../system/failure.ts';
 import { makeDirectory, readIfThere, writeWhole } from '../system/files/files.ts';
 import { hostFacts } from '../system/host/host.ts';

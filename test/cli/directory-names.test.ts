@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { layoutFor, type CliContext } from '../../src/command/context.ts';
 import { notRegistered } from '../../src/nix/registration.ts';
-import { isSame, knownDirectory } from '../../src/host/known-directory.ts';
+import { isSame, knownDirectory } from '../../src/host/directory/known-directory.ts';
 import { configureRig } from '../setup/configure-rig.ts';
 import { needs } from '../needs.ts';
 import { nothingToUndo } from '../../src/setup/root/root-removal.ts';

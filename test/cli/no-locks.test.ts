@@ -3,7 +3,7 @@ import { existsSync, mkdirSync } from 'node:fs';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { startDaemon } from '../../src/client/background.ts';
 import { stopDaemon } from '../../src/client/stop-daemon.ts';
-import { keepPrivate } from '../../src/host/private-directories.ts';
+import { keepPrivate } from '../../src/host/directory/private-directories.ts';
 import { daemon } from '../../src/supervisor/daemon/daemon.ts';
 import { systemClock } from '../../src/system/time/clock.ts';
 import { failureOf } from '../../src/system/failure.ts';

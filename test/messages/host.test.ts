@@ -9,9 +9,13 @@ import { refuseSecondDirectory } from '../../src/host/other-builder.ts';
 import { lossOf } from '../../src/host/purge.ts';
 import { readReceipts } from '../../src/host/receipts.ts';
 import { closing, opening } from '../../src/host/root/root-shell.ts';
-import { checkTrust, distrusted, distrustWarning } from '../../src/host/state-directory.ts';
-import { openByList } from '../../src/host/private-directories.ts';
-import { claimDirectory } from '../../src/host/directory-mark.ts';
+import {
+  checkTrust,
+  distrusted,
+  distrustWarning,
+} from '../../src/host/directory/state-directory.ts';
+import { openByList } from '../../src/host/directory/private-directories.ts';
+import { claimDirectory } from '../../src/host/directory/directory-mark.ts';
 import { rootPaths, systemPathsOf } from '../../src/host/system-paths.ts';
 import { directoryShownAs, tells } from './tell.ts';
 

@@ -1,6 +1,6 @@
 /** The whole daemon in this process, in a world of its own, with a guest that is ready. */
 import { writeFileSync } from 'node:fs';
-import { keepPrivate } from '../../src/host/private-directories.ts';
+import { keepPrivate } from '../../src/host/directory/private-directories.ts';
 import { daemon } from '../../src/supervisor/daemon/daemon.ts';
 import { freePort } from '../rig/free-port.ts';
 import type { World } from './world.ts';

@@ -25,8 +25,8 @@ import {
   closeDirectories,
   closeDirectory,
   distrustOf,
-} from '../../src/host/state-directory.ts';
-import { mayBeOurs } from '../../src/host/directory-mark.ts';
+} from '../../src/host/directory/state-directory.ts';
+import { mayBeOurs } from '../../src/host/directory/directory-mark.ts';
 import { applyDirectoryChange } from '../../src/setup/directories.ts';
 import { plainly } from '../../src/system/advice.ts';
 import { failureOf } from '../../src/system/failure.ts';

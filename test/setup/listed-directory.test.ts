@@ -1,7 +1,7 @@
 /** A state directory that an access control list of macOS opens, as ls(1) would tell of it. */
 import { chmodSync, existsSync, mkdirSync } from 'node:fs';
 import { afterEach, expect, test, vi } from 'vitest';
-import { keepPrivate } from '../../src/host/private-directories.ts';
+import { keepPrivate } from '../../src/host/directory/private-directories.ts';
 import type { ListEntry } from '../../src/system/files/access-lists.ts';
 import { failureOf } from '../../src/system/failure.ts';
 import { needs } from '../needs.ts';

@@ -17,7 +17,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { layoutOf, type Layout } from '../../src/config/layout.ts';
-import { keepPrivate } from '../../src/host/private-directories.ts';
+import { keepPrivate } from '../../src/host/directory/private-directories.ts';
 import { daemon } from '../../src/supervisor/daemon/daemon.ts';
 import { Exit } from '../../src/system/failure.ts';
 import { isLocked } from '../../src/system/lock/lock.ts';

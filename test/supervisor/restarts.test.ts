@@ -3,7 +3,7 @@ import { chmodSync, existsSync, readdirSync, readFileSync, writeFileSync } from 
 import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { Config } from '../../src/config/config.ts';
-import { keepPrivate } from '../../src/host/private-directories.ts';
+import { keepPrivate } from '../../src/host/directory/private-directories.ts';
 import { bootsIn } from '../../src/supervisor/status/boots.ts';
 import { defaultPolicy } from '../../src/supervisor/lifecycle/backoff.ts';
 import { launchNetwork } from '../../src/supervisor/children/network-child.ts';

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { layoutOf } from '../../src/config/layout.ts';
 import { checkStateDirectory } from '../../src/doctor/host/check-state.ts';
-import { markDirectory } from '../../src/host/directory-mark.ts';
+import { markDirectory } from '../../src/host/directory/directory-mark.ts';
 import { openedByLists } from '../../src/system/files/access-lists.ts';
 import { makeDirectory } from '../../src/system/files/files.ts';
 

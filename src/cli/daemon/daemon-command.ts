@@ -4,7 +4,7 @@ import { networkNames, vmNames } from '../../domain/vm-programs.ts';
 import { standbyWords, statusOutOfDate, triedAgain } from './daemon-words.ts';
 import { label } from '../../service/launchd/launch-agent.ts';
 import { systemPathsOf } from '../../host/system-paths.ts';
-import { keepPrivate } from '../../host/private-directories.ts';
+import { keepPrivate } from '../../host/directory/private-directories.ts';
 import { rootKeyReader } from '../../host/root/root-key.ts';
 import { Exit, Failed, type Failure } from '../../system/failure.ts';
 import { identify } from '../../system/process/process.ts';

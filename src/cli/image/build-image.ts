@@ -22,7 +22,7 @@ import { Web } from '../../image/http/web.ts';
 import { findSquashfsTool } from '../../image/tree/squashfs-tool.ts';
 import type { SupplyOptions } from '../../image/supply.ts';
 import { describeRenewal, freshLock } from '../../image/update.ts';
-import { claimDirectory } from '../../host/directory-mark.ts';
+import { claimDirectory } from '../../host/directory/directory-mark.ts';
 import { advice, type Text } from '../../system/advice.ts';
 import { makeDirectory } from '../../system/files/files.ts';
 import { withOperationLock } from '../../system/lock/lock.ts';

@@ -1,7 +1,7 @@
 /** `prepare`: what a configuration that declares the daemon (NixOS, nix-darwin, home-manager) has done before it is started. */
 import type { Command } from 'commander';
 import { layoutOf } from '../../config/layout.ts';
-import { checkTrust } from '../../host/state-directory.ts';
+import { checkTrust } from '../../host/directory/state-directory.ts';
 import {
   directoryMeant,
   directoryOption,

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { Option, type Command } from 'commander';
 import { defaultStateDirectory } from '../../config/layout.ts';
-import { isSame } from '../../host/known-directory.ts';
+import { isSame } from '../../host/directory/known-directory.ts';
 import { Exit, Failed, type Failure } from '../../system/failure.ts';
 import {
   directoryOption,

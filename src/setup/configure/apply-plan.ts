@@ -2,8 +2,8 @@
 import { discardIdentity, ensureIdentity } from '../../guest/identity/identity.ts';
 import { waitingForOther } from '../../command/announce-slow.ts';
 import { replacesTheirs, type FileChange } from '../../host/file-change.ts';
-import { markDirectory } from '../../host/directory-mark.ts';
-import { refuseListed } from '../../host/private-directories.ts';
+import { markDirectory } from '../../host/directory/directory-mark.ts';
+import { refuseListed } from '../../host/directory/private-directories.ts';
 import { jobPrograms } from '../../service/job-programs.ts';
 import { diskProblem } from '../../supervisor/disk/disk-size.ts';
 import { Failed } from '../../system/failure.ts';

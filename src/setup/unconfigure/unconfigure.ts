@@ -3,7 +3,7 @@ import { existsSync, rmSync } from 'node:fs';
 import type { Layout } from '../../config/layout.ts';
 import type { Owner } from '../../host/installed.ts';
 import { describeLoss, lossOf, purge } from '../../host/purge.ts';
-import { mayBeOurs } from '../../host/directory-mark.ts';
+import { mayBeOurs } from '../../host/directory/directory-mark.ts';
 import { handToRoot, withoutSudo } from '../root/run-script.ts';
 import { nothingToUndo, removalScript } from '../root/root-removal.ts';
 import { applyUndo, describeUndo } from '../../host/undo.ts';

@@ -1,13 +1,13 @@
 /** Whose a state directory is: whether a verb may work in it. */
 import { chmodSync, existsSync, lstatSync, realpathSync, statSync, type Stats } from 'node:fs';
 import { dirname, join } from 'node:path';
-import type { Layout } from '../config/layout.ts';
-import { barrierWords } from '../system/files/barrier.ts';
-import { errorCode, Exit, Failed, type Failure } from '../system/failure.ts';
-import { reasons } from '../system/files/reasons.ts';
-import { makePrivate, namesIfThere, readIfThere } from '../system/files/files.ts';
-import { quotedWord } from '../system/shell.ts';
-import { advice, ours } from '../system/advice.ts';
+import type { Layout } from '../../config/layout.ts';
+import { barrierWords } from '../../system/files/barrier.ts';
+import { errorCode, Exit, Failed, type Failure } from '../../system/failure.ts';
+import { reasons } from '../../system/files/reasons.ts';
+import { makePrivate, namesIfThere, readIfThere } from '../../system/files/files.ts';
+import { quotedWord } from '../../system/shell.ts';
+import { advice, ours } from '../../system/advice.ts';
 
 /** What a verb does there: looks; asks the daemon by its socket; makes it right first, or says what is wrong; or changes what is in it. */
 export type Use = 'look' | 'ask' | 'mend' | 'change';

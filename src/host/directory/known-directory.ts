@@ -1,12 +1,12 @@
 /** By which name a user's builder is known: a directory has as many names as there are links to it, and its default goes by the environment. */
 import { accessSync, constants, existsSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { layoutOf } from '../config/layout.ts';
-import { errorCode, Failed } from '../system/failure.ts';
-import { OthersFiles } from '../system/files/others-files.ts';
-import { readInstalled, type Installed } from './installed.ts';
-import { blockLines } from './managed-block.ts';
-import type { SystemPaths } from './system-paths.ts';
+import { layoutOf } from '../../config/layout.ts';
+import { errorCode, Failed } from '../../system/failure.ts';
+import { OthersFiles } from '../../system/files/others-files.ts';
+import { readInstalled, type Installed } from '../installed.ts';
+import { blockLines } from '../managed-block.ts';
+import type { SystemPaths } from '../system-paths.ts';
 
 /** The state directory that root, or the user's ssh, knows as this user's; undefined where neither does. */
 export function knownDirectory(places: SystemPaths): string | undefined {

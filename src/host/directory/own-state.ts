@@ -1,9 +1,9 @@
 /** Which names in `nix-state` are ours: those of the layout, and what is made beside them. */
 import { lstatSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
-import { layoutOf } from '../config/layout.ts';
-import { networkNames, vmNames } from '../domain/vm-programs.ts';
-import { fileOfUnfinished } from '../system/files/files.ts';
+import { layoutOf } from '../../config/layout.ts';
+import { networkNames, vmNames } from '../../domain/vm-programs.ts';
+import { fileOfUnfinished } from '../../system/files/files.ts';
 
 const { state, incidents, startLock, ...others } = layoutOf('/');
 

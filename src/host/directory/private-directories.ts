@@ -1,8 +1,8 @@
 /** Whether the directories of a state directory are private by their access control lists too, which macOS has beside modes. */
-import type { Layout } from '../config/layout.ts';
-import { openedByLists, type ListEntry } from '../system/files/access-lists.ts';
-import { Exit, Failed, type Failure } from '../system/failure.ts';
-import { quotedWord } from '../system/shell.ts';
+import type { Layout } from '../../config/layout.ts';
+import { openedByLists, type ListEntry } from '../../system/files/access-lists.ts';
+import { Exit, Failed, type Failure } from '../../system/failure.ts';
+import { quotedWord } from '../../system/shell.ts';
 import { closeDirectories } from './state-directory.ts';
 
 /** Closes them to others before a daemon begins, and before each start of its guest. Failed `directory-not-trusted` where that is not enough. */

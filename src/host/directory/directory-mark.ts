@@ -1,10 +1,10 @@
 /** Whether what is in a directory is ours, which its mark says: what is not ours is never changed. */
 import { existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import type { Layout } from '../config/layout.ts';
-import { settingNames } from '../config/settings.ts';
-import { Exit, Failed, type Failure } from '../system/failure.ts';
-import { makeDirectory, namesIfThere, readIfThere, writeWhole } from '../system/files/files.ts';
+import type { Layout } from '../../config/layout.ts';
+import { settingNames } from '../../config/settings.ts';
+import { Exit, Failed, type Failure } from '../../system/failure.ts';
+import { makeDirectory, namesIfThere, readIfThere, writeWhole } from '../../system/files/files.ts';
 
 const markText =
   "This is linuxkit-builder's state directory. It may delete everything that it has created here.\n";

@@ -9,7 +9,7 @@ import { exampleNix } from '../../src/nix/example.ts';
 import { machinesLine } from '../../src/nix/machines.ts';
 import { openControl } from '../../src/supervisor/daemon/control.ts';
 import { silent } from '../../src/system/log.ts';
-import { plainly } from '../../src/system/advice.ts';
+import { ours, plainly } from '../../src/system/advice.ts';
 import { systemClock } from '../../src/system/time/clock.ts';
 import { Failed } from '../../src/system/failure.ts';
 import { asker, calm } from '../fakes/commands.ts';
@@ -88,7 +88,7 @@ describe('explain, with the real Nix', needs({ programs: ['nix-instantiate'] }),
       expect(reasons).toContainEqual({
         holds: false,
         text: expect.stringContaining('drained') as string,
-        remedy: 'linuxkit-builder undrain',
+        remedy: ours('undrain'),
       });
     } finally {
       control.close();

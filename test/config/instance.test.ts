@@ -108,7 +108,7 @@ test('the launcher, the command line of QEMU and the help say the same as ever',
   const template = readFileSync(join(import.meta.dirname, '../../launchd/launcher.sh'), 'utf8');
   const values = { node: '/n', named: '/n', main: '/m', namedMain: '/m', state: '/s', log: '/l' };
   const text = launcherText(template, values);
-  expect(text).toContain('gui/$(id -u)}/org.nix-community.linuxkit-builder"\n');
+  expect(text).toContain('gui/$(id -u)}/org.nix-community.linuxkit-builder, then delete');
   expect(text).not.toMatch(/@[A-Z]+@/);
   expect(directoryOption[1]).toBe('state directory (default: ~/.cache/nix-linuxkit-builder)');
 });

@@ -1,3 +1,4 @@
+import { advice, ours } from '../../src/system/advice.ts';
 import { describe, expect, test } from 'vitest';
 import { judgeCaches, type Surroundings } from '../../src/doctor/check-caches.ts';
 import type { Cache } from '../../src/guest/login/caches.ts';
@@ -30,7 +31,7 @@ describe('names and caches', () => {
     expect(verdict).toMatchObject({
       kind: 'bad',
       what: expect.stringContaining(url) as string,
-      remedy: 'linuxkit-builder configure --network gvproxy, then linuxkit-builder restart',
+      remedy: advice`${ours('configure', '--network gvproxy')}, then ${ours('restart')}`,
     });
     expect(verdict).toHaveProperty('why', expect.stringContaining(why));
   });
@@ -39,7 +40,7 @@ describe('names and caches', () => {
     expect(judgeCaches([unreached], around({ network: 'gvproxy' }))).toMatchObject({
       kind: 'bad',
       why: expect.stringMatching(/no way\. gvproxy /) as string,
-      remedy: 'linuxkit-builder restart',
+      remedy: ours('restart'),
     }));
 
   test('that this machine does not reach either are less than usual, and nothing of the guest’s', () =>

@@ -177,8 +177,12 @@ export function noSettings(
   describe?: typeof describeProblem,
 ): Failure {
   if (isMissing !== true) return configInvalid(problems, describe);
+  return { ...configInvalid(problems), ...saysUnset(layout), lines: [] };
+}
+
+function saysUnset(layout: Pick<Layout, 'root'>) {
   const { message, hint } = notSetUp(layout);
-  return { ...configInvalid(problems), message, hint, lines: [] };
+  return { message, hint, needsSetUp: true } as const;
 }
 
 /** Nothing in the guest has moved for too long. */

@@ -256,8 +256,8 @@ test('a folder for temporary files that is not there is named where one is neede
   expect(readFileSync(rig.layout.sshConfig, 'utf8')).toContain('BindInterface');
 });
 
-// Behaviour 174: A umask that denies the owner its own files, or a working directory that no longer exists, does not
-// stop any command.
+// Behaviour 174: A umask that denies you access to your own files, or a working directory that no longer exists, does
+// not stop any command.
 describe('what a shell hands down', () => {
   const inShell = (script: string) => {
     const home = mkdtempSync(join(tmpdir(), 'handed-down-'));

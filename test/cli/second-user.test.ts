@@ -49,8 +49,9 @@ function tried(...argv: string[]) {
   return { code: status, out: stdout, said: `${stdout}${stderr}` };
 }
 
-// Behaviour 214: If this machine's builder belongs to another user, no command tells you to set one up: you learn that you can
-// already use it. `up` refuses before it makes anything. `list` shows the builder, as `unknown` if you may not look into it.
+// Behaviour 214: If this machine's builder belongs to another user, commands do not tell you to set one up: they say
+// that you can already use that one. `up` refuses before it makes anything. `list` shows the builder, with the phase
+// `unknown` if you may not look into its directory.
 describe('beside a builder of root', needs('root'), () => {
   test('up makes nothing', () => {
     const { code, said } = tried('up');

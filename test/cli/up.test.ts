@@ -123,8 +123,9 @@ test('makes no image where the settings name one', async () => {
   expect(here.performed).toEqual(steps.slice(1));
 });
 
-// Behaviour 214: If this machine's builder belongs to another user, no command tells you to set one up: you learn that you can
-// already use it. `up` refuses before it makes anything. `list` shows the builder, as `unknown` if you may not look into it.
+// Behaviour 214: If this machine's builder belongs to another user, commands do not tell you to set one up: they say
+// that you can already use that one. `up` refuses before it makes anything. `list` shows the builder, with the phase
+// `unknown` if you may not look into its directory.
 test('refuses before it makes anything where another user has a builder', async () => {
   using here = machine(...everything);
   const { installed } = systemPathsOf(here.tree).roots;
@@ -147,8 +148,8 @@ const nothingThere: Need = {
   isMet: everything.every((name) => tryProgram(name, '') === undefined),
 };
 
-// Behaviour 215: `configure` does not recommend a program that would refuse the builder because of its version or the state
-// directory's path, and `up` does not count it among those that can run the guest.
+// Behaviour 215: `configure` does not recommend a program that could not run this builder because of the program's
+// version or the state directory's path, and `up` does not count it among those that can run the guest.
 test.each([
   ['0.5.1', true],
   ['0.6.4', false],

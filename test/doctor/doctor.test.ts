@@ -244,8 +244,9 @@ describe('doctor finds', needs('root'), () => {
     }
   });
 
-  // Behaviour 213: If the builder is drained, `doctor`, `explain`, `wait`, `list` and `ssh` say so, and name `undrain`.
-  // `doctor` does not count it as a fault, and leaves out the checks that log in. `wait` exits with 75.
+  // Behaviour 213: If the builder is drained, `list` shows that, and `doctor`, `explain`, `wait` and `ssh` say so and
+  // name `undrain`. `doctor` does not count it as a fault, and leaves out the checks that log in. `wait` and `ssh` exit
+  // with 75.
   test.each(['ready', 'away'] as const)('a builder that was drained, and is %s', async (phase) => {
     using rig = await configured();
     const server = await listening('');

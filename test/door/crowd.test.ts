@@ -110,8 +110,8 @@ describe('a crowd of another user', needs('root', 'Linux'), () => {
   });
 });
 
-// Behaviour 222: However long the system's table of connections is made by others, the daemon spends at most a tenth of
-// its time on it.
+// Behaviour 221: However long other users make the system's table of connections, the daemon spends at most a tenth of
+// its time reading it.
 test.each([2, 100])('a table that takes long is seldom read, with %d that wait', async (count) => {
   let asked = 0;
   const clock = new FakeClock();

@@ -10,8 +10,8 @@ const through = (env: Record<string, string>, apt = '', to = url) => {
 };
 
 // Behaviour 133: Proxies set in the environment or in apt's configuration are used, with their exceptions. An https
-// mirror's certificate is checked against the system's and those that the environment names. A wrong proxy or
-// certificate is named in the message.
+// mirror's certificate is checked against the system's certificate authorities and those that the environment names. A
+// wrong proxy or certificate is named in the message.
 test.each([
   [{}, url, 'straight'],
   [{ http_proxy: 'http://p:1' }, url, 'p:1 http_proxy'],

@@ -54,8 +54,8 @@ const failsAs = (kind: string, message: RegExp) => ({
 });
 
 // Behaviour 133: Proxies set in the environment or in apt's configuration are used, with their exceptions. An https
-// mirror's certificate is checked against the system's and those that the environment names. A wrong proxy or
-// certificate is named in the message.
+// mirror's certificate is checked against the system's certificate authorities and those that the environment names. A
+// wrong proxy or certificate is named in the message.
 describe("an https mirror of one's own", () => {
   test.each(['SSL_CERT_FILE', 'NIX_SSL_CERT_FILE', 'NODE_EXTRA_CA_CERTS'])(
     'is known by %s',

@@ -48,8 +48,9 @@ describe('a build for the builder', () => {
   test.each(['booting', 'starting', 'backing-off'])('waits while the builder is %s', (phase) =>
     expect(goes({}, { ...mac, builder: { phase, builds: 'later' } })[0]).toBe('comes'),
   );
-  // Behaviour 213: If the builder is drained, `doctor`, `explain`, `wait`, `list` and `ssh` say so, and name `undrain`.
-  // `doctor` does not count it as a fault, and leaves out the checks that log in. `wait` exits with 75.
+  // Behaviour 213: If the builder is drained, `list` shows that, and `doctor`, `explain`, `wait` and `ssh` say so and
+  // name `undrain`. `doctor` does not count it as a fault, and leaves out the checks that log in. `wait` and `ssh` exit
+  // with 75.
   test('does not get to one that was drained, ready or not', () => {
     for (const builds of ['now', 'later'] as const) {
       const world = { ...mac, builder: { phase: 'x', builds, isDrained: true } };

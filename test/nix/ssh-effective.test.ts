@@ -25,8 +25,8 @@ test("somebody else's options are told from ours, by what ssh itself makes of bo
   expect(strayOptions(alone, alone)).toEqual([]);
 });
 
-// Behaviour 223: `doctor` names the environment variables that your ssh, or root's, would send to the guest, without their
-// values, except those for language and colours.
+// Behaviour 222: `doctor` names the environment variables that your ssh, or root's, would send to the guest, except
+// those for language and colours. It does not show their values.
 test('what is sent to the guest is told by its name alone', async () => {
   const text = 'Host *\n SendEnv AWS_* LANG\n SendEnv LC_*\n SetEnv TOKEN=hush B="a FOO=c"\n';
   const all = await listing(put('sends', text));

@@ -81,11 +81,12 @@ function lay(): void {
   put(join(layout.state, 'daemon.log'), '{}\n');
 }
 
-// Behaviour 18: No command works in a state directory that belongs to another user. A directory that others can write
-// to is refused, or first made private if no other user has put anything there or can write to a file there. A command
-// that root runs also refuses a directory that others can replace. There are three exceptions: the group of a declared
-// builder can control its daemon; commands that only show something warn instead of refusing; and `unconfigure
-// --owner-gone` uses root's own record, and no state directory.
+// Behaviour 18: No command works in a state directory that belongs to another user, or that others can replace because
+// they own a directory above it or can write to one. A directory that others can write to is refused, or first made
+// private if no other user has put anything there or can write to a file there. There are four exceptions: commands
+// that only show something warn instead of refusing; the group of a declared builder can control its daemon; commands
+// that only ask a running daemon for something, such as `suspend` and `drain`, work in a directory that others can
+// replace, unless root runs them; and `unconfigure --owner-gone` uses root's own record, and no state directory.
 describe('a directory of another user', needs('root'), () => {
   const changing: readonly (readonly string[])[] = [
     ['configure'],
@@ -120,8 +121,8 @@ describe('a directory of another user', needs('root'), () => {
     expect(run('logs', '-d', layout.root).status).toBe(0);
   });
 
-  // Behaviour 219: A file of a state directory that is no regular file, such as a pipe or a link to a device, or that is
-  // larger than 16 MiB, is not read. No command waits for one.
+  // Behaviour 218: If a pipe, a link to a device or a file larger than 16 MiB is in the place of the settings or a
+  // record in a state directory, it is not read, and no command waits for it.
   test.each([
     ['status'],
     ['list'],
@@ -283,8 +284,12 @@ describe('a directory of another user', needs('root'), () => {
   });
 });
 
-// Behaviour 218: A state directory that others can replace, since a directory above it belongs to them or can be written
-// by them, is refused to every user, not only to root.
+// Behaviour 18: No command works in a state directory that belongs to another user, or that others can replace because
+// they own a directory above it or can write to one. A directory that others can write to is refused, or first made
+// private if no other user has put anything there or can write to a file there. There are four exceptions: commands
+// that only show something warn instead of refusing; the group of a declared builder can control its daemon; commands
+// that only ask a running daemon for something, such as `suspend` and `drain`, work in a directory that others can
+// replace, unless root runs them; and `unconfigure --owner-gone` uses root's own record, and no state directory.
 describe('a directory of a user', needs('root'), () => {
   const user = 1234;
   let above: string;

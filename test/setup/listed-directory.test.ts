@@ -19,7 +19,7 @@ vi.mock('../../src/system/files/access-lists.ts', () => ({
 }));
 afterEach(() => (listed = []));
 
-// Behaviour 224: On macOS, `configure` and the daemon refuse a state directory that an access control list opens to other
+// Behaviour 223: On macOS, `configure` and the daemon refuse a state directory that an access control list opens to other
 // users, before any key is made in it.
 test(
   'is given no keys by configure, whether it is there or gets the list of its parent',

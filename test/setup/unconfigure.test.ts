@@ -184,7 +184,8 @@ describe('unconfigure', needs('root'), () => {
     expect(existsSync(rig.layout.root)).toBe(false);
   });
 
-  // Behaviour 220: `unconfigure --purge` deletes only names of ours in `nix-state` too, and lists what it leaves there.
+  // Behaviour 219: In `nix-state`, too, `unconfigure --purge` deletes only files and folders whose names are ours, and
+  // lists what it leaves there.
   test('leaves what is not ours beside the daemon’s files, and says so', async () => {
     using rig = configureRig();
     await rig.run();

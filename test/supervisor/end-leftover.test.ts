@@ -170,8 +170,8 @@ test('one that Nixpkgs wrapped is ours under the name that was started', async (
   expect(await child.ended).toEqual({ kind: 'signalled', signal: 'SIGTERM' });
 });
 
-// Behaviour 5: If a daemon was killed, its VM is found and stopped even if a clean-up program has deleted any one of
-// the VM's files, such as its lock. No second VM starts beside it.
+// Behaviour 5: If a daemon was killed, its VM is found and stopped even if a clean-up program has deleted one of the
+// VM's files (any one of them, its lock included). No second VM starts beside it.
 describe('a child that was left, and a cleaner', needs('Linux'), () => {
   test.each([
     ['its lock', ['vm.lock']],

@@ -120,8 +120,8 @@ test('what an earlier daemon left is looked for once; again when somebody holds 
   );
 });
 
-// Behaviour 217: The guest is not started while others could put another state directory in the place of the one that the
-// daemon works in, for example because they can write to its parent directory. It is started once that is mended.
+// Behaviour 217: The guest is not started while others can replace the daemon's state directory, for example because
+// they can write to the directory that contains it. It is started once that has been fixed.
 test('nothing is booted from a directory that others can replace, until that is mended', async () => {
   await using world = await World.make();
   const above = dirname(world.layout.root);

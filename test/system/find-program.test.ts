@@ -27,7 +27,7 @@ beforeAll(async () => {
 });
 afterAll(() => rmSync(dir, { recursive: true }));
 
-// Behaviour 185: gvproxy and vfkit are found where podman keeps its own, which is not on the PATH.
+// Behaviour 185: gvproxy and vfkit are found in the directory where podman keeps them, which is not on the PATH.
 test.each([
   '/opt/homebrew/opt/podman/libexec/podman/gvproxy',
   '/usr/local/opt/podman/libexec/podman/gvproxy',

@@ -325,7 +325,7 @@ describe('never back and forth', () => {
 });
 
 // Behaviour 38: If a builder keeps its program although a better one is installed that has not failed here, `configure`
-// says what the better one would gain, but does not switch to it.
+// says what switching would gain, but does not switch.
 test('what would be gained is said of a builder that keeps its program, and only then', () => {
   const host = { arch: 'arm64', platform: 'darwin', cpus: 8, memoryMiB: 16_384 } as const;
   const room = { diskGiB: 200, diskFreeGiB: 90 };
@@ -353,8 +353,8 @@ test('what would be gained is said of a builder that keeps its program, and only
   expect(gain()).toContain('keeps using QEMU');
 });
 
-// Behaviour 215: `configure` does not recommend a program that would refuse the builder because of its version or the state
-// directory's path, and `up` does not count it among those that can run the guest.
+// Behaviour 215: `configure` does not recommend a program that could not run this builder because of the program's
+// version or the state directory's path, and `up` does not count it among those that can run the guest.
 test.each([
   ['is too old', '0.5.1', ''],
   ['would misread the state directory', '0.6.4', 'a b'],

@@ -123,8 +123,8 @@ describe('the command line', () => {
   });
 });
 
-// Behaviour 52: If QEMU's own network can forward a Unix socket, which each start tries, the guest's sshd is reached
-// through one that only the owner can use; otherwise through a port on 127.0.0.1.
+// Behaviour 52: If QEMU's own network can forward a Unix socket, which each start tests, the guest's sshd is reached
+// through one that only the owner can use; otherwise it is reached through a port on 127.0.0.1.
 test('a QEMU is kept in its sandbox and forwards a socket, where it can', async () => {
   const { signal } = new AbortController();
   const program = findProgram(qemuProgram(config));

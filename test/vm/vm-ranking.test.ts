@@ -339,7 +339,7 @@ const rows: readonly Row[] = [
 ];
 
 // Behaviour 35: With `vm` set to `auto`, the best available program is used at first, a reason is given for each
-// unavailable one, and a builder keeps its program until it fails.
+// unavailable one, and a builder keeps its program until that program fails.
 describe('the ranking', () => {
   test('has a table of 60 hosts and more', () => expect(rows.length).toBeGreaterThanOrEqual(60));
 

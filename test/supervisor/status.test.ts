@@ -4,6 +4,8 @@ import { checkConfig } from '../../src/config/config.ts';
 import { StartFacts } from '../../src/supervisor/start/start-facts.ts';
 import type { Facts } from '../../src/supervisor/status/status-schema.ts';
 import { statusOf } from '../../src/supervisor/status/status-of.ts';
+import { advice, ours } from '../../src/system/advice.ts';
+import { Exit } from '../../src/system/failure.ts';
 import { silent } from '../../src/system/log.ts';
 import { vmDrivers } from '../../src/vm/vm-drivers.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
@@ -19,6 +21,22 @@ function builder(facts: Facts, json: object = {}) {
   const about = { state, daemon, door: undefined, problems: [] };
   return statusOf({ ...about, facts, config, runs: config }).builder;
 }
+test('the commands in it name the directory that has to be named', () => {
+  const because = {
+    kind: 'x',
+    message: 'It failed.',
+    hint: advice`See: ${ours('logs')}`,
+    exit: Exit.software,
+  };
+  const state = { phase: 'failed', since: 0, attempt: 1, because } as const;
+  const daemon = { pid: 1, program: 'node', started: '', boot: '' };
+  const nothing = { facts: {}, door: undefined, config: undefined, runs: undefined, problems: [] };
+  const hintIn = (directory?: string) =>
+    statusOf({ ...nothing, state, daemon, directory }).because?.hint;
+  expect(hintIn()).toBe('See: linuxkit-builder logs');
+  expect(hintIn('/a b')).toBe("See: linuxkit-builder logs -d '/a b'");
+});
+
 const chosen = (vm: string) => ({ vmChoice: { vm, why: 'It is here.' } });
 
 // Behaviour 34: If `vm` is not set, which means the same as `auto`, the first start chooses the best VM program on this

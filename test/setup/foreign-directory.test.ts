@@ -84,9 +84,10 @@ function lay(): void {
 // Behaviour 18: No command works in a state directory that belongs to another user, or that others can replace because
 // they own a directory above it or can write to one. A directory that others can write to is refused, or first made
 // private if no other user has put anything there or can write to a file there. There are four exceptions: commands
-// that only show something warn instead of refusing; the group of a declared builder can control its daemon; commands
-// that only ask a running daemon for something, such as `suspend` and `drain`, work in a directory that others can
-// replace, unless root runs them; and `unconfigure --owner-gone` uses root's own record, and no state directory.
+// that only show something warn instead of refusing; the group of a declared builder can control its daemon; `stop`,
+// and commands that only ask a running daemon for something, such as `suspend` and `drain`, work in a directory that
+// others can replace, unless root runs them; and `unconfigure --owner-gone` uses root's own record, and no state
+// directory.
 describe('a directory of another user', needs('root'), () => {
   const changing: readonly (readonly string[])[] = [
     ['configure'],
@@ -287,9 +288,10 @@ describe('a directory of another user', needs('root'), () => {
 // Behaviour 18: No command works in a state directory that belongs to another user, or that others can replace because
 // they own a directory above it or can write to one. A directory that others can write to is refused, or first made
 // private if no other user has put anything there or can write to a file there. There are four exceptions: commands
-// that only show something warn instead of refusing; the group of a declared builder can control its daemon; commands
-// that only ask a running daemon for something, such as `suspend` and `drain`, work in a directory that others can
-// replace, unless root runs them; and `unconfigure --owner-gone` uses root's own record, and no state directory.
+// that only show something warn instead of refusing; the group of a declared builder can control its daemon; `stop`,
+// and commands that only ask a running daemon for something, such as `suspend` and `drain`, work in a directory that
+// others can replace, unless root runs them; and `unconfigure --owner-gone` uses root's own record, and no state
+// directory.
 describe('a directory of a user', needs('root'), () => {
   const user = 1234;
   let above: string;
@@ -331,7 +333,7 @@ describe('a directory of a user', needs('root'), () => {
     expect(() => closeDirectories(layout)).toThrow(above);
     expect(() => checkTrust(layout, 'mend', () => undefined)).toThrow(above);
     const warnings: string[] = [];
-    for (const use of ['look', 'ask'] as const)
+    for (const use of ['look', 'ask', 'end'] as const)
       checkTrust(layout, use, (line) => warnings.push(line));
     expect(warnings).toEqual([expect.stringContaining(above)]);
   });

@@ -89,7 +89,7 @@ export function stopVerb(program: Command, context: CliContext): void {
     .option(...nowOption)
     .option(...buildsOption)
     .action(async (options: DirectoryOption & EndOptions) => {
-      const layout = layoutFor(options, context);
+      const layout = layoutFor(options, context, 'end');
       await waitForBuilds(layout, options, context);
       context.out(await orLetIn(layout, context, () => stop(layout, context)));
     });

@@ -9,8 +9,11 @@ import { makePrivate, namesIfThere, readIfThere } from '../../system/files/files
 import { quotedWord } from '../../system/shell.ts';
 import { advice, ours } from '../../system/advice.ts';
 
-/** What a verb does there: looks; asks the daemon by its socket; makes it right first, or says what is wrong; or changes what is in it. */
-export type Use = 'look' | 'ask' | 'mend' | 'change';
+/**
+ * What a verb does there: looks; asks the daemon by its socket; ends it, and what it has left; makes the directory right first, or says what
+ * is wrong; or changes what is in it.
+ */
+export type Use = 'look' | 'ask' | 'end' | 'mend' | 'change';
 
 /** What speaks against working in a directory as who we are. */
 export type Distrust =
@@ -150,7 +153,8 @@ export function checkTrust(layout: Place, use: Use, warn: (line: string) => void
   const distrust = distrustOf(layout);
   if (distrust === undefined || (['ask', 'mend'].includes(use) && distrust.kind === 'open')) return;
   // A daemon that runs there can still be stopped; root is not led by what others answer.
-  if (use === 'ask' && distrust.kind === 'below-others' && process.geteuid?.() !== 0) return;
+  const toDaemon = use === 'ask' || use === 'end';
+  if (toDaemon && distrust.kind === 'below-others' && process.geteuid?.() !== 0) return;
   if (use === 'look') return warn(distrustWarning(distrust));
   throw new Failed(distrusted(distrust, layout.root));
 }

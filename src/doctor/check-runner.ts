@@ -1,6 +1,6 @@
 /** Checks in the order in which things rest on each other: what rests on something broken is not blamed. */
 import type { Sighting } from '../domain/recognise.ts';
-import { advice, joinTexts, type Text } from '../system/advice.ts';
+import { joinTexts, type Text } from '../system/advice.ts';
 import { failureOf } from '../system/failure.ts';
 
 /** What one check saw. */
@@ -79,7 +79,14 @@ async function settle(
     await first.fix();
   } catch (error) {
     const { message, hint } = failureOf(error);
-    return { ...first, why: advice`${first.why} The fix failed: ${message}`, remedy: hint };
+    return {
+      ...first,
+      why: joinTexts(
+        [first.why, `The fix failed: ${message}`].filter((each) => each !== ''),
+        ' ',
+      ),
+      remedy: hint,
+    };
   }
   const second = await look(check, signal);
   return second.kind === 'bad' ? second : { ...second, fixed: true };

@@ -1,7 +1,7 @@
 /** Where Nix would build a derivation, and why: its own rules (build-remote.cc, derivation goals), on what is known. Pure. */
 import { configure, fitReasons, type Reason } from './fit-reasons.ts';
 import type { MachinesEntry } from './machines.ts';
-import { advice, ours, type Text } from '../system/advice.ts';
+import { advice, ours, plainly, type Text } from '../system/advice.ts';
 
 /** What Nix says of a derivation. */
 export interface Derivation {
@@ -138,7 +138,7 @@ const registering = ({ isSetUp, othersName }: RoutingFacts): Text =>
     ? configure
     : othersName === undefined
       ? up
-      : advice`Ask ${othersName} to run: ${configure}`;
+      : advice`Ask ${othersName} to run: ${plainly(configure)}`;
 const up = ours('up');
 const seeWhere = advice`To see the file and the line, run: ${ours('doctor')}`;
 

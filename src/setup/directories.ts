@@ -17,15 +17,14 @@ export function directoryProblems(layout: Layout): Problem[] {
   const { root } = layout;
   const stats = lookAt(root);
   const problem = problemOf(root);
-  if (stats === undefined) return [];
-  if (!stats.isDirectory())
+  if (stats?.isDirectory() === false)
     return problem(
       'is a file, not a directory',
       'Move it away, or choose another directory with -d.',
     );
   const others = distrustProblems(layout);
   if (others.length > 0) return others;
-  return isTaken(layout)
+  return stats !== undefined && isTaken(layout)
     ? problem(
         'contains files that linuxkit-builder did not create',
         'Use -d to choose a directory that is empty or does not exist yet.',
@@ -39,10 +38,10 @@ const problemOf =
     { path: 'state directory', value: root, message, hint },
   ];
 
-/** What of that others have to do with; found without reading anything of theirs. */
+/** What of that others have to do with, or with what it will be in; found without reading anything of theirs. */
 export function distrustProblems(layout: Layout): Problem[] {
-  const isDirectory = lookAt(layout.root)?.isDirectory() === true;
-  const distrust = isDirectory ? distrustOf(layout) : undefined;
+  const isFile = lookAt(layout.root)?.isDirectory() === false;
+  const distrust = isFile ? undefined : distrustOf(layout);
   return distrust === undefined || distrust.kind === 'open'
     ? []
     : problemOf(layout.root)(...describeOthers(distrust));

@@ -170,6 +170,10 @@ test('of what is secret every word is left out, as it is written, as it is meant
   );
   const usual = ['true', '42', 'root', 'x86_64-linux', '/usr/bin/ssh'];
   expect(said(usual.join('\n'), usual.join(' '))).toBe(usual.join(' '));
+  const brew = ['/opt/homebrew', '/opt/homebrew/Cellar', '/opt/homebrew/bin/vfkit', '/usr/local'];
+  expect(said(brew.join('\n'), `brew install homebrew ${brew.join(' ')}`)).toBe(
+    `brew install homebrew ${brew.join(' ')}`,
+  );
 });
 
 test.each([

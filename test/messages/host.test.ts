@@ -94,7 +94,9 @@ tells('host', {
     'it belongs to another user, and is looked at': () => distrustWarning(distrust.foreign),
     'others can write in it, and it is looked at': () => distrustWarning(distrust.open),
     'a list of macOS opens it': () =>
-      openByList({ path: '/builder/keys', entry: 'group:staff allow list,add_file' }),
+      openByList({ path: '/builder/keys', entry: 'group:staff allow list,add_file' }, [
+        '/builder/keys',
+      ]),
     'it has files of others': () => claimDirectory(layoutOf(dirname(put('full/letter', '')))),
   },
   'A state directory of ours': {

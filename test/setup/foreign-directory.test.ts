@@ -27,9 +27,13 @@ import {
   distrustOf,
 } from '../../src/host/directory/state-directory.ts';
 import { mayBeOurs } from '../../src/host/directory/directory-mark.ts';
-import { applyDirectoryChange } from '../../src/setup/directories.ts';
+import {
+  applyDirectoryChange,
+  directoryProblems,
+  distrustProblems,
+} from '../../src/setup/directories.ts';
 import { plainly } from '../../src/system/advice.ts';
-import { failureOf } from '../../src/system/failure.ts';
+import { failureOf, type Failure } from '../../src/system/failure.ts';
 import { makePrivate } from '../../src/system/files/files.ts';
 import { configureRig, snapshot } from './configure-rig.ts';
 import { needs } from '../needs.ts';
@@ -285,6 +289,15 @@ describe('a directory of another user', needs('root'), () => {
   });
 });
 
+function failureIn(act: () => void): Failure | undefined {
+  try {
+    act();
+    return undefined;
+  } catch (error) {
+    return failureOf(error);
+  }
+}
+
 // Behaviour 18: No command works in a state directory that belongs to another user, or that others can replace because
 // they own a directory above it or can write to one. A directory that others can write to is refused, or first made
 // private if no other user has put anything there or can write to a file there. There are four exceptions: commands
@@ -330,10 +343,18 @@ describe('a directory of a user', needs('root'), () => {
   ])('below one that is %s is refused, and said to be by those that look', (_, open) => {
     open();
     expect(distrustOf(layout)).toEqual({ kind: 'below-others', path: above });
-    expect(() => closeDirectories(layout)).toThrow(above);
+    // A daemon that launchd or systemd would only start again waits.
+    expect(failureIn(() => closeDirectories(layout))).toMatchObject({
+      kind: 'directory-not-trusted',
+      blocksDaemon: true,
+    });
+    // One that is not there yet would be in it.
+    const later = layoutOf(join(above, 'later'));
+    expect(distrustProblems(later)).toHaveLength(1);
+    expect(directoryProblems(later)).toHaveLength(1);
     expect(() => checkTrust(layout, 'mend', () => undefined)).toThrow(above);
     const warnings: string[] = [];
-    for (const use of ['look', 'ask', 'end'] as const)
+    for (const use of ['look', 'ask', 'end', 'wait'] as const)
       checkTrust(layout, use, (line) => warnings.push(line));
     expect(warnings).toEqual([expect.stringContaining(above)]);
   });

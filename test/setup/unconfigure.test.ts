@@ -196,7 +196,14 @@ describe('unconfigure', needs('root'), () => {
     for (const path of [`${startLock}.lock/x`, join(incidents, 'i/state.json')]) put(path, 'ours');
     for (const path of [layout.control, `${layout.agent}.spare`, `${startLock}.kernel`])
       put(path, 'ours');
-    for (const name of ['vfkit-1f-2e.sock', '00000003.00000016']) put(join(state, name), 'ours');
+    // The last two are of the release before.
+    for (const name of [
+      'vfkit-1f-2e.sock',
+      '00000003.00000016',
+      'accelerators.json',
+      'networks-unfit.json',
+    ])
+      put(join(state, name), 'ours');
     put(join(state, 'notes/thesis.txt'), 'mine');
     const { out } = await rig.unconfigure('--purge', '-y');
     expect(out.at(-1)).toMatch(/Left the others: nix-state\/notes$/);

@@ -22,7 +22,7 @@ function says(...entries: string[]) {
   const script = `#!/bin/sh\n[ "$1" = -lde ] || exit 1\necho "drwx------+ 3 ann  staff  96 Jan  2 03:04 $3"\n`;
   writeFileSync(ls, `${script}cat <<'END'\n${lines}\nEND\n`, { mode: 0o755 });
 }
-const mac = () => ({ platform: 'darwin', ls }) as const;
+const mac = () => ({ platform: 'darwin', ls, me: 'ann' }) as const;
 
 // Behaviour 209: On macOS, root's scripts and `doctor` also check access control lists, which can let others change a
 // directory whose mode is right.
@@ -31,6 +31,8 @@ test.each([
   ['group:staff inherited allow delete_child,directory_inherit', 'anything', 'change'],
   ['user:bob allow list,search,readattr', 'anything'],
   ['group:everyone deny delete'],
+  ['user:ann allow list,add_file'],
+  ['user:root inherited allow list,add_file'],
 ])('%s', async (entry, ...rights) => {
   says('group:everyone deny delete', entry);
   for (const right of ['anything', 'change'] as const)

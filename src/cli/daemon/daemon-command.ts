@@ -46,14 +46,16 @@ export function daemonVerb(program: Command, context: CliContext): void {
     )
     .option('--json', 'with --dry-run: print JSON')
     .action(async (options: DaemonOptions) => {
-      const layout = layoutFor(options, context, options.dryRun === true ? 'look' : 'mend');
+      const managed = isManaged(options, context.env);
+      const use = options.dryRun === true ? 'look' : managed ? 'wait' : 'mend';
+      const layout = layoutFor(options, context, use);
       if (options.dryRun === true) {
         const { showPlan } = await import('./daemon-dry-run.ts');
         return showPlan(layout, options, context);
       }
       if ([options.vm, options.network, options.json].some((given) => given !== undefined))
         throw new Failed(onlyDry);
-      await runDaemon(layout, isManaged(options, context.env), context);
+      await runDaemon(layout, managed, context);
     });
 }
 

@@ -1,5 +1,6 @@
 /** What `up` does, one thing after the other; each is a verb of its own. */
 import { readFileSync } from 'node:fs';
+import { wouldEndWithUs } from '../../client/background.ts';
 import { checkConfig, type Config } from '../../config/config.ts';
 import type { Layout } from '../../config/layout.ts';
 import { readSettings } from '../../config/read-settings.ts';
@@ -28,6 +29,7 @@ export async function bringUp(
   { install, perform }: UpRun,
 ): Promise<number> {
   refuseOfOthers(context);
+  if (process.pid === 1) throw new Failed(wouldEndWithUs);
   const config = settingsOrDefaults(layout);
   await findOrInstall({ config, layout, path: context.env['PATH'] }, context, install);
   await mayUseNix(context);

@@ -87,13 +87,13 @@ const ours: ReadonlySet<string> = new Set([
 /** Words that are the same on every machine, or that stand in any sentence: without them a report tells nothing. */
 const everybodys: readonly RegExp[] = [
   /^(?:x86_64|aarch64|i686|armv\w+|riscv64)-(?:linux|darwin)$/,
-  /^@?\/(?:usr\/(?:local\/)?(?:s?bin|lib\w*|share)|s?bin|lib|dev|proc|nix\/(?:store|var\/nix)|run\/(?:current-system|wrappers|user)|opt\/homebrew\/(?:s?bin|lib|opt)|etc\/ss[hl])(?:\/[\w./@+-]*)?$/,
+  /^@?\/(?:usr\/(?:local\/)?(?:s?bin|lib\w*|share)|s?bin|lib|dev|proc|nix\/(?:store|var\/nix)|run\/(?:current-system|wrappers|user)|(?:opt\/homebrew|usr\/local|home\/linuxbrew\/\.linuxbrew)(?:\/(?:s?bin|lib|opt|share|etc|Cellar|Caskroom|Frameworks|Homebrew))?|etc\/ss[hl])(?:\/[\w./@+-]*)?$/,
   /^@?\/etc\/nix\/(?:nix\.conf|nix\.custom\.conf|machines|netrc)$/,
   /^(?:nix(?:\.custom)?\.conf|ssh_config|known_hosts|config\.json|nix-daemon\.service|C\.UTF-8)$/,
   /^(?:https:\/\/)?(?:cache\.)?nixos\.org\/?$/,
   // Versions, and numbers as there are in each line.
   /^(?:v?\d+(?:\.\d+)+|\d{1,5})$/,
-  /^(?:root|builder|user|admin|daemon|guest|host|localhost|linux|darwin|proxy|cache|mirror|server|login|machine|password|account|default)$/i,
+  /^(?:homebrew|linuxbrew|Cellar|root|builder|user|admin|daemon|guest|host|localhost|linux|darwin|proxy|cache|mirror|server|login|machine|password|account|default)$/i,
   /^(?:true|false|null|none|undefined|auto|exec|info|error|ssh-ng|nix-(?:daemon|store|build|command)|big-parallel|benchmark|nixos-test)$/i,
 ];
 

@@ -12,6 +12,9 @@ const names: ReadonlySet<string> = new Set([
   ...Object.values(others).flatMap((path) =>
     typeof path === 'string' && dirname(path) === state ? [basename(path)] : [],
   ),
+  // What the release of before has remembered there.
+  'accelerators.json',
+  'networks-unfit.json',
   ...['kernel', 'lock'].map((suffix) => `${basename(startLock)}.${suffix}`),
   ...[...vmNames, ...networkNames, 'trial'].flatMap((program) =>
     [others.pid, others.pidRecord].map((place) => basename(place(program))),

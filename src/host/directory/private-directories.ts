@@ -14,14 +14,23 @@ export async function keepPrivate(layout: Layout): Promise<void> {
 /** What is made in such a directory may be given the same list, keys included. Only its owner decides whether that was meant. */
 export async function refuseListed(layout: Layout): Promise<void> {
   const { root, state, keys, images, downloads } = layout;
-  const [listed] = await openedByLists([root, state, keys, images, downloads], 'anything');
-  if (listed !== undefined) throw new Failed(openByList(listed));
+  const listed = await openedByLists([root, state, keys, images, downloads], 'anything');
+  const [first] = listed;
+  if (first !== undefined)
+    throw new Failed(
+      openByList(
+        first,
+        listed.map(({ path }) => path),
+      ),
+    );
 }
 
-export const openByList = ({ path, entry }: ListEntry): Failure => ({
+/** `all`: those that have such a list. */
+export const openByList = ({ path, entry }: ListEntry, all: readonly string[]): Failure => ({
   kind: 'directory-not-trusted',
   message: `${path} is open to other users, by an entry of its access control list: ${entry}.`,
-  hint: `To remove that list, run: chmod -N ${quotedWord(path)}`,
+  hint: `To remove ${all.length === 1 ? 'that list' : 'such lists'}, run: chmod -N ${all.map(quotedWord).join(' ')}`,
   exit: Exit.noPermission,
   recovery: 'wait',
+  blocksDaemon: true,
 });

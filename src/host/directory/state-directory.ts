@@ -11,9 +11,9 @@ import { advice, ours } from '../../system/advice.ts';
 
 /**
  * What a verb does there: looks; asks the daemon by its socket; ends it, and what it has left; makes the directory right first, or says what
- * is wrong; or changes what is in it.
+ * is wrong; waits until somebody has made it right, as a daemon does that would only be started again; or changes what is in it.
  */
-export type Use = 'look' | 'ask' | 'end' | 'mend' | 'change';
+export type Use = 'look' | 'ask' | 'end' | 'mend' | 'wait' | 'change';
 
 /** What speaks against working in a directory as who we are. */
 export type Distrust =
@@ -76,7 +76,11 @@ export function closeDirectories(layout: Place): void {
     if (lookAt(path) !== undefined) closeDirectory(path, layout, makePrivate);
   const distrust = distrustOf(layout);
   if (distrust !== undefined)
-    throw new Failed({ ...distrusted(distrust, layout.root), recovery: 'wait' });
+    throw new Failed({
+      ...distrusted(distrust, layout.root),
+      recovery: 'wait',
+      blocksDaemon: true,
+    });
 }
 
 /** What neither we nor root alone can have put there, in a directory that is made right before it is used: settings name programs that we run. */
@@ -151,7 +155,9 @@ const describeDistrust = (distrust: Distrust): string =>
 /** Fails where a verb would obey what others have put there. What a look shows is said to be theirs. */
 export function checkTrust(layout: Place, use: Use, warn: (line: string) => void): void {
   const distrust = distrustOf(layout);
-  if (distrust === undefined || (['ask', 'mend'].includes(use) && distrust.kind === 'open')) return;
+  if (distrust === undefined || (['ask', 'mend', 'wait'].includes(use) && distrust.kind === 'open'))
+    return;
+  if (use === 'wait' && distrust.kind === 'below-others') return;
   // A daemon that runs there can still be stopped; root is not led by what others answer.
   const toDaemon = use === 'ask' || use === 'end';
   if (toDaemon && distrust.kind === 'below-others' && process.geteuid?.() !== 0) return;

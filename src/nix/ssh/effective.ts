@@ -30,8 +30,8 @@ export function variablesSent(listing: string): readonly string[] {
   return [...new Set(sent)].filter((name) => !harmless.test(name));
 }
 
-/** Debian's and Apple's own configurations send some of them. */
-const harmless = /^(LANG(UAGE)?|LC_.*|TERM|COLORTERM|NO_COLOR)$/;
+/** The configurations of Debian, Fedora and Apple send some of them. */
+const harmless = /^(LANG(UAGE)?|LC_.*|XMODIFIERS|TERM|COLORTERM|NO_COLOR)$/;
 
 /**
  * Whether all of a configuration says what one file of it sets, first and in the same order: `text` is that file, `alone` and `all` are

@@ -67,6 +67,9 @@ export const failure = v.object({
       'Suspending the guest, or resuming it, may not work here. After two such failures in a row the guest is stopped instead.',
     ),
   ),
+  needsSetUp: maybe(
+    told(v.literal(true), 'Nothing has been set up; a user who can use another one needs nothing.'),
+  ),
   blocksDaemon: maybe(
     told(
       v.literal(true),

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { expect, test } from 'vitest';
+import { textFor } from '../../src/system/advice.ts';
 import { findProgram } from '../../src/system/process/find-program.ts';
 import { kvmObstacle } from '../../src/vm/kvm-device.ts';
 import { rowOf, runStates, type RunState } from '../../src/vm/run-states.ts';
@@ -38,7 +39,7 @@ test('each state of QEMU is met with its sentence and its treatment', async (con
       await fact('it was told to wake up', () => relay.heard.includes('system_wakeup'));
     } else {
       const { sentence } = await rig.untilStatus(state, ({ phase }) => phase === 'paused');
-      expect(sentence).toBe('sentence' in row && row.sentence);
+      expect(sentence).toBe('sentence' in row && textFor(row.sentence, rig.layout.root));
       relay.cont();
     }
     await rig.reaches('ready');

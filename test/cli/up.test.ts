@@ -11,7 +11,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import type { CliContext } from '../../src/command/context.ts';
 import { findOrInstall } from '../../src/cli/up/up-programs.ts';
 import { bringUp } from '../../src/cli/up/up.ts';
@@ -63,6 +63,7 @@ function machine(...installed: readonly string[]) {
     exit: () => undefined,
   };
   mkdirSync(join(tree, 'nix/var/nix'), { recursive: true });
+  put('sudo', 'exec "$@"');
   return {
     tree,
     bin,
@@ -171,6 +172,11 @@ test.each([
   );
 });
 
+const neitherSudoNorDoas: Need = {
+  what: 'neither sudo nor doas where a login shell would find them',
+  isMet: ['sudo', 'doas'].every((name) => tryProgram(name, '') === undefined),
+};
+
 describe('where programs are missing', needs('Linux', nothingThere), () => {
   test('names them all with one command, and begins nothing', async () => {
     using here = machine();
@@ -182,6 +188,26 @@ describe('where programs are missing', needs('Linux', nothingThere), () => {
     expect(here.performed).toEqual([]);
     expect(existsSync(join(here.tree, 'apt'))).toBe(false);
   });
+
+  test(
+    'asks for an administrator where nobody here becomes root',
+    needs(neitherSudoNorDoas),
+    async () => {
+      using here = machine();
+      here.withApt('exit 0');
+      rmSync(join(here.bin, 'sudo'));
+      const getuid = vi.spyOn(process, 'getuid').mockReturnValue(1000);
+      try {
+        const { failure } = await here.up(true);
+        expect(failure).toMatchObject({ kind: 'programs-missing', exit: 69 });
+        expect(failure?.lines).toEqual([`apt-get install ${packages}`]);
+        expect(plainly(failure?.hint ?? '')).toContain('administrator');
+        expect(existsSync(join(here.tree, 'apt'))).toBe(false);
+      } finally {
+        getuid.mockRestore();
+      }
+    },
+  );
 
   test.each([
     ['dnf', `${sudo}dnf install qemu-kvm squashfs-tools openssh-clients nix util-linux procps-ng`],

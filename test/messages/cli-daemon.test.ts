@@ -132,9 +132,10 @@ tells('cli-daemon', {
   },
   up: {
     'programs are missing': () => [
-      programsMissing(['mksquashfs'], 'apt-get'),
-      programsMissing(['mksquashfs', 'nix-build'], 'brew'),
-      programsMissing(['mksquashfs'], undefined),
+      programsMissing(['mksquashfs'], 'apt-get', { root: [] }),
+      programsMissing(['mksquashfs'], 'apt-get', { root: undefined }),
+      programsMissing(['mksquashfs', 'nix-build'], 'brew', { root: [] }),
+      programsMissing(['mksquashfs'], undefined, { root: [] }),
     ],
     'they could not be installed': () => notInstalled('apt-get'),
     'Nix may not be used': () => {

@@ -80,25 +80,36 @@ export async function findOrInstall(
   if (missing.length === 0) return;
   const manager = managerHere(path);
   const known = missing.filter((name) => canInstall(name, manager));
-  if (!install || manager === undefined || known.length === 0)
-    throw new Failed(programsMissing(missing, manager, refused));
-  await installPrograms(known, manager, context);
+  const root = rootFor(manager, path);
+  if (!install || manager === undefined || root === undefined || known.length === 0)
+    throw new Failed(programsMissing(missing, manager, { refused, root }));
+  await installPrograms(known, { manager, root }, context);
   const left = find();
-  if (left.length > 0) throw new Failed(programsMissing(left, manager, refused));
+  if (left.length > 0) throw new Failed(programsMissing(left, manager, { refused, root }));
+}
+
+/** What a user has to put before a manager that only root can use; undefined where this machine has nothing for that. */
+function rootFor(manager: Manager | undefined, path: string | undefined) {
+  if (manager === undefined || !needsRoot(manager) || process.getuid?.() === 0) return [];
+  const program = rootProgram(path);
+  return tryProgram(program, path) === undefined ? undefined : [program];
 }
 
 const canInstall = (name: string, manager: Manager | undefined): boolean =>
   manager !== undefined && hasPackage(name, manager);
 
-const isRoot = () => process.getuid?.() === 0;
+interface By {
+  readonly manager: Manager;
+  readonly root: readonly string[];
+}
 
 async function installPrograms(
   names: readonly string[],
-  manager: Manager,
+  { manager, root }: By,
   { env, signal, ...context }: CliContext,
 ): Promise<void> {
   const path = env['PATH'];
-  const before = needsRoot(manager) && !isRoot() ? [findProgram(rootProgram(path), path)] : [];
+  const before = root.map((name) => findProgram(name, path));
   const asked = manager === 'apt-get' ? ['env', 'DEBIAN_FRONTEND=noninteractive'] : [];
   const perform = (words: readonly string[]) => {
     const [program = '', ...argv] = [...before, ...asked, findProgram(manager, path), ...words];
@@ -111,32 +122,39 @@ async function installPrograms(
   if (!succeeded(await perform(words))) throw new Failed(notInstalled(manager));
 }
 
+interface Here {
+  readonly refused?: Refused;
+  /** As {@link rootFor} has it. */
+  readonly root: readonly string[] | undefined;
+}
+
 /** One command for all that this system's manager knows; of the others, how each is had. */
 export function programsMissing(
   missing: readonly string[],
   manager: Manager | undefined,
-  refused: Refused = {},
+  { refused = {}, root }: Here,
 ): Failure {
   const known = missing.filter((name) => canInstall(name, manager));
-  const asRoot = manager !== undefined && needsRoot(manager) && !isRoot() ? [rootProgram()] : [];
   const command =
     manager === undefined || known.length === 0
       ? []
-      : [[...asRoot, manager, ...installCommand(manager, known)].map(shellWord).join(' ')];
+      : [[...(root ?? []), manager, ...installCommand(manager, known)].map(shellWord).join(' ')];
   const others = missing
     .filter((name) => !known.includes(name))
     .map((name) => advice`${name}: ${programMissing(name, manager ?? null).hint}`);
   return {
     kind: 'programs-missing',
     message: `Required ${missing.length === 1 ? 'program' : 'programs'} not found on the PATH: ${missing.join(', ')}.`,
-    hint:
-      command.length > 0
-        ? advice`Install what is missing, or have it installed: ${ours('up', '--install')}`
-        : 'Install what is missing, then run the same command again.',
+    hint: command.length === 0 ? installIt : root === undefined ? askRoot : mayInstall,
     exit: Exit.unavailable,
     lines: [...command, ...others, ...Object.entries(refused).map(([vm, why]) => `${vm} ${why}.`)],
   };
 }
+
+const installIt = 'Install what is missing, then run the same command again.';
+const mayInstall = advice`Install what is missing, or have it installed: ${ours('up', '--install')}`;
+const askRoot =
+  'Neither sudo nor doas is on the PATH, so ask an administrator to run that command. Then run this one again.';
 
 /** What the package manager said of it is on the terminal. */
 export const notInstalled = (manager: Manager): Failure => ({

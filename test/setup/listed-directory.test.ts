@@ -7,17 +7,22 @@ import { failureOf } from '../../src/system/failure.ts';
 import { needs } from '../needs.ts';
 import { configureRig } from './configure-rig.ts';
 
-let listed: readonly string[] = [];
+/** The directories that have a list. */
+const lists = vi.hoisted(() => {
+  // What another file's tests have loaded asks the real ls.
+  vi.resetModules();
+  return { of: [] as readonly string[] };
+});
 const entry = 'group:staff inherited allow add_file,delete_child,file_inherit';
 vi.mock('../../src/system/files/access-lists.ts', () => ({
   openedByLists: (paths: readonly string[]): Promise<readonly ListEntry[]> =>
     Promise.resolve(
       paths
-        .filter((path) => listed.includes(path) && existsSync(path))
+        .filter((path) => lists.of.includes(path) && existsSync(path))
         .map((path) => ({ path, entry })),
     ),
 }));
-afterEach(() => (listed = []));
+afterEach(() => (lists.of = []));
 
 // Behaviour 223: On macOS, `configure` and the daemon refuse a state directory that an access control list opens to other
 // users, before any key is made in it.
@@ -27,7 +32,7 @@ test(
   async () => {
     using rig = configureRig();
     const { layout } = rig;
-    listed = [layout.keys];
+    lists.of = [layout.keys];
     for (let times = 0; times < 2; times++) {
       const { failure } = await rig.run();
       expect(failure).toMatchObject({
@@ -37,7 +42,7 @@ test(
       expect(existsSync(layout.clientKey)).toBe(false);
       expect(existsSync(layout.config)).toBe(false);
     }
-    listed = [];
+    lists.of = [];
     expect((await rig.run()).failure).toBeUndefined();
   },
 );
@@ -48,7 +53,7 @@ test('lets no daemon begin, and no guest start', needs('root'), async () => {
   mkdirSync(layout.images, { recursive: true });
   chmodSync(layout.root, 0o700);
   await keepPrivate(layout);
-  listed = [layout.images];
+  lists.of = [layout.images];
   const failure = await keepPrivate(layout).catch(failureOf);
   expect(failure).toMatchObject({ kind: 'directory-not-trusted', recovery: 'wait' });
 });

@@ -78,7 +78,10 @@ describe('what the real QEMU says is understood', () => {
     ];
     const first = spawn(qemu, [...drive, '-qmp', 'stdio'], { stdio: ['pipe', 'pipe', 'ignore'] });
     try {
-      await once(first.stdout, 'data');
+      // It greets before it has opened its disk, and answers after.
+      first.stdin.write('{"execute":"qmp_capabilities"}\n');
+      for (let said = ''; !said.includes('"return"');)
+        said += String((await once(first.stdout, 'data'))[0]);
       expect(kindOf(...drive)).toBe('disk-locked');
     } finally {
       first.kill('SIGKILL');

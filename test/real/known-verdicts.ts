@@ -5,6 +5,7 @@
 import { copyFileSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { reapAfterUs } from '../rig/reaper.ts';
 import { BuilderRig } from './rig.ts';
 
 /** Tries what a start would try, and gives back what removes it. For vitest's `globalSetup`, and for chaos. */
@@ -14,6 +15,7 @@ export async function setup(): Promise<() => void> {
   const found = rig.layout.verdicts;
   if (!existsSync(found)) return () => undefined;
   const dir = mkdtempSync(join(tmpdir(), 'lk-known-'));
+  reapAfterUs(dir);
   const known = join(dir, 'verdicts.json');
   copyFileSync(found, known);
   process.env['LINUXKIT_TEST_VERDICTS'] = known;

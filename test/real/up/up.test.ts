@@ -1,33 +1,27 @@
-import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
-import { promisify } from 'node:util';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { freePort } from '../../rig/free-port.ts';
+import { reapAfterUs } from '../../rig/reaper.ts';
+import { runWorld } from '../private-world.ts';
 import { needs } from '../../needs.ts';
 import { nothingToChange } from '../../../src/setup/configure/configure.ts';
 
 const checkout = resolve(import.meta.dirname, '../../..');
 
 describe('scripts/up, killed three times and run again', needs('root', 'Linux'), () => {
-  const facts = new Map<string, string>();
+  let facts: ReadonlyMap<string, string> = new Map();
   let all = '';
 
   beforeAll(async () => {
     const directory = mkdtempSync(join(tmpdir(), 'up-'));
-    const world = [join(import.meta.dirname, 'world.sh'), checkout, directory];
-    const argv = ['--mount', '--propagation', 'private', 'sh', ...world, String(await freePort())];
+    reapAfterUs(directory);
     // A machine's own settings, such as certificates for npm, have no business here.
     const path = `${dirname(process.execPath)}:/usr/bin:/bin:/usr/sbin:/sbin`;
-    const env = { PATH: path, HOME: '/root' };
-    const ran = await promisify(execFile)('unshare', argv, { env, timeout: 150_000 }).catch(
-      (error: unknown) => error as { stdout: string; stderr: string; message: string },
-    );
+    const script = join(import.meta.dirname, 'world.sh');
+    const wordsFor = (port: string) => [checkout, directory, port];
+    ({ all, facts } = await runWorld(script, wordsFor, { PATH: path, HOME: '/root' }));
     rmSync(directory, { recursive: true });
-    all = `${ran.stdout}\n${ran.stderr}`;
-    for (const [, name, value] of all.matchAll(/^FACT (\S+) (.*)$/gm))
-      facts.set(name ?? '', value ?? '');
   });
 
   test('was killed while it made the program, the image and the builder', () => {

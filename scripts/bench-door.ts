@@ -94,10 +94,14 @@ async function send({ state, env }: DoorBench, port: number): Promise<void> {
 
 export const nix = ['--extra-experimental-features', 'nix-command'];
 
-/** In a store of its own: nothing of the host's Nix is touched. */
-function makePath({ dir, env }: DoorBench): string {
-  const file = join(dir, 'blob');
+function makePath(bench: DoorBench): string {
+  const file = join(bench.dir, 'blob');
   writeFileSync(file, randomBytes(size));
+  return moveToStore(bench, file);
+}
+
+/** The path that a file becomes, in a store of its own: nothing of the host's Nix is touched. */
+export function moveToStore({ dir, env }: DoorBench, file: string): string {
   const argv = [...nix, 'store', 'add-file', '--store', `local?root=${dir}`, file];
   const path = execFileSync('nix', argv, {
     env,

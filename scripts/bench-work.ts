@@ -73,7 +73,7 @@ async function measureFiles(bench: WorkBench): Promise<void> {
 type Undo = () => void;
 
 /** Seconds of each way, in turn; none is always first. */
-async function inTurn<W extends string>(
+export async function inTurn<W extends string>(
   ways: Readonly<Record<W, () => void | Promise<void | Undo>>>,
   rounds: number,
 ): Promise<Record<W, number[]>> {

@@ -145,8 +145,15 @@ test(
     const every = [0, 1, 2, 3];
     for (const [tool, rests] of [
       [['cat'], every],
-      [['gzip', '-n'], every],
-      [['zstd', '-q'], every],
+      // The length is met by the same lines of ours whatever the compression; a boot is dear.
+      [
+        ['gzip', '-n'],
+        [1, 3],
+      ],
+      [
+        ['zstd', '-q'],
+        [2, 3],
+      ],
       // By its own rules such a file, with all that may be behind it, is a multiple of 4.
       [['xz', '-C', 'crc32'], [0]],
     ] as const)

@@ -20,7 +20,7 @@ afterEach(() => mirror[Symbol.asyncDispose]());
 
 const options = (more: Partial<HttpOptions> = {}): HttpOptions => ({
   clock,
-  onPatience: (sentence) => told.push(sentence),
+  onLongWait: (sentence) => told.push(sentence),
   ...more,
 });
 const get = (path: string, more: Partial<HttpOptions> = {}) =>

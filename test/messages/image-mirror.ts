@@ -13,7 +13,7 @@ import { fetchText, onlyAPart } from '../../src/image/http/http.ts';
 import { proxyRefused, proxyUnreachable } from '../../src/image/http/proxy-tunnel.ts';
 import { proxiesOf } from '../../src/image/http/proxy.ts';
 import { addressSpaceLimited } from '../../src/image/http/wasm-room.ts';
-import { patiently } from '../../src/image/http/retry.ts';
+import { withRetries } from '../../src/image/http/retry.ts';
 import { chooseMirror } from '../../src/image/mirror/choose-mirror.ts';
 import {
   answered,
@@ -86,8 +86,8 @@ export const mirrors: States = {
   'it is asked again': async () => {
     const clock = new FakeClock();
     let said = '';
-    const onPatience = (sentence: string) => (said = sentence);
-    const failed = patiently({ clock, retries: 1, retryMs: 4_000, onPatience }, () =>
+    const onLongWait = (sentence: string) => (said = sentence);
+    const failed = withRetries({ clock, retries: 1, retryMs: 4_000, onLongWait }, () =>
       Promise.reject(answered(url, 503)),
     ).catch(() => undefined);
     await clock.advance(4_000);

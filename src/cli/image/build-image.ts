@@ -202,7 +202,7 @@ async function suppliesFor({ options, layout, context, reporter }: Call): Promis
     clock: context.clock,
     signal: context.signal,
     web,
-    onPatience: (line) => reporter.say(line),
+    onLongWait: (line) => reporter.say(line),
     onProgress: (progress) => reporter.show(progress),
     onWarning: (line) => reporter.warn(line),
     onWaiting: () => reporter.say(waitingForFetch),

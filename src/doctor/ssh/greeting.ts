@@ -9,7 +9,7 @@ import type { Clock } from '../../system/time/clock.ts';
 import { blankLine, noAnswerIn, printsBefore } from './ssh-verdicts.ts';
 
 /** From the call to the answer: a login and two questions, also in a guest that is emulated. */
-const patienceMs = 30_000;
+const timeoutMs = 30_000;
 /** An answer of a nix daemon is a few dozen bytes: what is longer is somebody else's. */
 const mostBytes = 64 * 1024;
 
@@ -53,7 +53,7 @@ export async function greet(
         if (answer.kind === 'refused') resolve({ refused: answer.why });
       });
     });
-    const late = clock.sleep(patienceMs, scope).then(
+    const late = clock.sleep(timeoutMs, scope).then(
       () => 'late' as const,
       () => 'late' as const,
     );
@@ -73,7 +73,7 @@ export const sudoRefused = (answer: Greeted): boolean =>
 
 /** Why no daemon answered, in half a sentence without its full stop. */
 export function lastWords(answer: Exclude<Greeted, 'nix'>): string {
-  if (answer === 'late') return noAnswerIn(patienceMs / 1000);
+  if (answer === 'late') return noAnswerIn(timeoutMs / 1000);
   if ('printed' in answer) return printsBefore(answer.printed);
   if ('refused' in answer) return answer.refused.replace(/\.$/, '');
   const { ended, stderr } = answer;

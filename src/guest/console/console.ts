@@ -39,8 +39,6 @@ export interface Console {
   readToEnd(): void;
   /** The guest is ready: whoever keeps a tick pokes; without one it looks every 30 s. */
   settle(): void;
-  /** The guest boots or ends: looks every 100 ms. */
-  hurry(): void;
   /** Reads to the end, the last line too if it is without end. Nothing comes after it. */
   close(): Promise<void>;
   /** After {@link close}: all that the guest wrote was read, so no later boot need look for what was not. */
@@ -74,7 +72,7 @@ class OpenConsole implements Console {
     this.#source = sources[options.kind]({
       path: options.path,
       clock: options.clock,
-      pollMs: hurryMs,
+      pollMs: bootPollMs,
       onBytes: (chunk) => {
         this.#bytes += chunk.length;
         this.#take(this.#splitter.push(chunk));
@@ -104,10 +102,6 @@ class OpenConsole implements Console {
     this.#source.pollEvery(settledMs);
   }
 
-  hurry(): void {
-    this.#source.pollEvery(hurryMs);
-  }
-
   async close(): Promise<void> {
     await this.#source.stop();
     this.#take(this.#splitter.end());
@@ -134,7 +128,8 @@ class OpenConsole implements Console {
 
 /** Enough for a panic with its call trace, which may have a hundred lines. */
 const keptLines = 200;
-const hurryMs = 100;
+/** While it boots. */
+const bootPollMs = 100;
 /** The daemon's own tick pokes every 5 s: a second timer of that length would only wake it twice. */
 const settledMs = 30_000;
 

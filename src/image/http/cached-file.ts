@@ -12,7 +12,7 @@ import { refusal } from '../../system/files/reasons.ts';
 import { reasonOf } from '../../system/time/clock.ts';
 import type { Meter } from './download-meter.ts';
 import { readUrl, type FetchedBody, type HttpOptions } from './http.ts';
-import { Passing, patiently } from './retry.ts';
+import { Passing, withRetries } from './retry.ts';
 
 /** One file to have. */
 export interface Wanted {
@@ -70,7 +70,7 @@ export class PartialFile {
 
   /** Gets what is missing, and gives it its name. */
   async complete(): Promise<void> {
-    const fetch = () => patiently(this.#options, () => this.#fetchRest());
+    const fetch = () => withRetries(this.#options, () => this.#fetchRest());
     const continued = await fetch();
     let found = await this.#isWhole();
     // A part from an earlier day may be what is wrong: once more, from the beginning.

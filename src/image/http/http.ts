@@ -3,7 +3,7 @@ import { addAbortListener } from 'node:events';
 import { reasonOf, type Clock } from '../../system/time/clock.ts';
 import { Failed } from '../../system/failure.ts';
 import { answered, isPage, refused, stalled, unreachable } from '../mirror/mirror-failure.ts';
-import { patiently, type RetryOptions } from './retry.ts';
+import { withRetries, type RetryOptions } from './retry.ts';
 import { straight, type WebReply, type Web } from './web.ts';
 
 /** How patient one request is, and its way. */
@@ -35,7 +35,7 @@ export async function readUrl<T>(
   const onAbort = () => stop.abort(reasonOf(signal));
   if (signal?.aborted === true) onAbort();
   const listening = signal && addAbortListener(signal, onAbort);
-  const patience = patient(url, stop, options);
+  const stallTimer = stallTimerOf(url, stop, options);
   const failureFrom = (error: unknown): Error => {
     if (stop.signal.aborted) return reasonOf(stop.signal);
     return error instanceof Failed ? error : unreachable(url, error, clock.now());
@@ -47,12 +47,12 @@ export async function readUrl<T>(
         throw failureFrom(error);
       },
     );
-    patience.rest();
+    stallTimer.rest();
     checkStatus(url, reply, clock);
     const start = reply.status === 206 ? rangeStart(reply) : 0;
-    return await use({ from: start, body: watched(url, start, reply, patience, failureFrom) });
+    return await use({ from: start, body: watched(url, start, reply, stallTimer, failureFrom) });
   } finally {
-    patience.rest();
+    stallTimer.rest();
     listening?.[Symbol.dispose]();
     reply?.body.on('error', () => undefined).destroy();
   }
@@ -60,7 +60,7 @@ export async function readUrl<T>(
 
 /** A small text that no hash is known for. */
 export function fetchText(url: string, maxBytes: number, options: HttpOptions): Promise<string> {
-  return patiently(options, () =>
+  return withRetries(options, () =>
     readUrl(url, 0, options, async ({ body }) => {
       const chunks: Uint8Array[] = [];
       let length = 0;
@@ -114,48 +114,48 @@ async function* watched(
   url: string,
   start: number,
   { body }: WebReply,
-  patience: Patience,
+  stallTimer: StallTimer,
   failureFrom: (error: unknown) => Error,
 ): AsyncGenerator<Uint8Array> {
   let isFirst = start === 0;
   try {
-    patience.start();
+    stallTimer.start();
     for await (const chunk of body as AsyncIterable<Uint8Array>) {
-      patience.rest();
+      stallTimer.rest();
       // No file of an archive begins like that: neither a package nor an index, packed or signed.
       if (isFirst && /^\s*</.test(Buffer.from(chunk).toString('latin1', 0, 64))) throw isPage(url);
       isFirst = false;
       yield chunk;
-      patience.start();
+      stallTimer.start();
     }
   } catch (error) {
     throw failureFrom(error);
   } finally {
-    patience.rest();
+    stallTimer.rest();
   }
 }
 
-interface Patience {
+interface StallTimer {
   start(): void;
   rest(): void;
 }
 
 /** Counts only the time in which we wait for the server; begun at once. */
-function patient(
+function stallTimerOf(
   url: string,
   stop: AbortController,
   { clock, stallMs = 30_000 }: HttpOptions,
-): Patience {
+): StallTimer {
   let cancel: () => void = () => undefined;
-  const patience = {
+  const stallTimer = {
     rest: () => cancel(),
     start: () => {
       cancel();
       cancel = clock.after(stallMs, () => stop.abort(stalled(url, stallMs)));
     },
   };
-  patience.start();
-  return patience;
+  stallTimer.start();
+  return stallTimer;
 }
 
 const rangeStart = ({ headers }: WebReply): number =>

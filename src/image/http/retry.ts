@@ -23,7 +23,7 @@ export interface RetryOptions {
   readonly retries?: number;
   readonly retryMs?: number;
   /** Called with a wait that a person would notice, in a sentence. */
-  readonly onPatience?: (sentence: string) => void;
+  readonly onLongWait?: (sentence: string) => void;
 }
 
 /** Nobody waits longer than this for a mirror that asks for it. */
@@ -33,8 +33,8 @@ const longestWaitMs = 120_000;
 const noticedMs = 3_000;
 
 /** Does the work, and again while it fails in a way that passes. */
-export async function patiently<T>(options: RetryOptions, work: () => Promise<T>): Promise<T> {
-  const { clock, signal, retries = 5, retryMs = 500, onPatience } = options;
+export async function withRetries<T>(options: RetryOptions, work: () => Promise<T>): Promise<T> {
+  const { clock, signal, retries = 5, retryMs = 500, onLongWait } = options;
   for (let attempt = 0; ; attempt++)
     try {
       return await work();
@@ -43,7 +43,7 @@ export async function patiently<T>(options: RetryOptions, work: () => Promise<T>
         throw error;
       const ms = Math.max(error.waitMs, retryMs * 2 ** attempt);
       if (ms >= noticedMs)
-        onPatience?.(`${error.failure.message} Retrying in ${Math.ceil(ms / 1000)} s.`);
+        onLongWait?.(`${error.failure.message} Retrying in ${Math.ceil(ms / 1000)} s.`);
       await clock.sleep(ms, signal);
     }
 }

@@ -1,4 +1,4 @@
-/** What launchctl says, as data. Its text is "not API" by its own word, so it is read with patience. */
+/** What launchctl says, as data. Its text is "not API" by its own word, so it is read leniently. */
 
 /** One call's end. `code` is undefined when it could not be run. */
 export interface LaunchctlReply {

@@ -67,7 +67,7 @@ export function describeDrift({ differs, files }: RootDrift): string {
   return `Root's files are out of date: ${which.join(', ')}.`;
 }
 
-/** Another release's words for the same: they lead to the same guest, with the same patience. */
+/** Another release's words for the same: they lead to the same guest, with the same timeouts. */
 const isReworded = (change: FileChange, request: RootRequest): boolean =>
   change.wanted.path === request.paths.sshConfig &&
   change.before !== undefined &&

@@ -11,7 +11,7 @@ import { until } from '../../system/time/wait.ts';
 import { shellWord } from '../../system/shell.ts';
 
 /** A killed vfkit's helper goes by itself; whoever has it for longer means to. */
-const patienceMs = 20_000;
+const timeoutMs = 20_000;
 
 interface FreeOptions {
   readonly clock: Clock;
@@ -28,7 +28,7 @@ export async function untilDiskIsFree(
   const isFree = () => !isLocked(realOrItself(disk));
   if (isFree()) return;
   log('warn', 'disk-locked', { path: disk });
-  const came = await until(isFree, { clock, signal, everyMs: 200, timeoutMs: patienceMs });
+  const came = await until(isFree, { clock, signal, everyMs: 200, timeoutMs });
   signal.throwIfAborted();
   if (came !== 'held') throw new Failed(diskLocked(disk));
 }
@@ -37,7 +37,7 @@ export async function untilDiskIsFree(
 export const diskLocked = (disk: string): Failure => ({
   kind: 'disk-locked',
   vmFault: 'none',
-  message: `Another process has kept the disk ${disk} locked for ${patienceMs / 1000} s.`,
+  message: `Another process has kept the disk ${disk} locked for ${timeoutMs / 1000} s.`,
   hint: `The start is retried. If this persists, find the process with: lsof ${shellWord(disk)}`,
   exit: Exit.temporary,
   recovery: 'wait',

@@ -79,7 +79,7 @@ export class VmPause {
     this.#pauses++;
     log('warn', 'vm-paused', { why });
     tell({ type: 'vm-paused', why });
-    // It may be for good: it takes of the time that a boot has, and of the patience with a guest.
+    // It may be for good: it takes of the time that a boot has, and of the time that a silent guest is given.
     if (!isWaitedFor(why)) return;
     awake.pause();
     monitor()?.halt();

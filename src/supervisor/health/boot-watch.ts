@@ -45,11 +45,11 @@ export class BootWatch {
   #readyAt = 0;
   readonly #listens = new AbortController();
   /** The time that the boot is given: it stands still while the guest checks its disk. */
-  readonly #patience: AwakeClock;
+  readonly #bootClock: AwakeClock;
 
   constructor(options: BootWatchOptions) {
     this.#options = options;
-    this.#patience = new AwakeClock(options.clock);
+    this.#bootClock = new AwakeClock(options.clock);
   }
 
   has(stage: string): boolean {
@@ -100,7 +100,7 @@ export class BootWatch {
         return this.#enter(milestone);
       case 'note': {
         const { name, uptimeS } = milestone;
-        if (name === 'disk-check') this.#patience.pause();
+        if (name === 'disk-check') this.#bootClock.pause();
         log('info', 'guest-notes', { name, uptimeS });
         const text = restartedIn(name);
         return text === undefined ? [] : [{ type: 'complaint', what: 'restarted', text }];
@@ -126,7 +126,7 @@ export class BootWatch {
     if (this.#seen.has(name) || this.#seen.size === mostStages) return [];
     this.#seen.add(name);
     if (!this.#isReady) this.#uptimeS = stage.uptimeS;
-    this.#patience.resume();
+    this.#bootClock.resume();
     if (name === 'sshd') this.#listens.abort();
     return [stage];
   }
@@ -134,7 +134,7 @@ export class BootWatch {
   /** Resolves when the guest is ready. Rejects with `boot-timed-out`, or when signal aborts. */
   async ready(machine: Booting, signal: AbortSignal): Promise<GoodProbe> {
     const boot = {
-      patience: this.#patience,
+      clock: this.#bootClock,
       listens: this.#listens.signal,
       missing: () => stages.find((stage) => !this.#seen.has(stage)),
     };

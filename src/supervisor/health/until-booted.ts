@@ -18,7 +18,7 @@ export type GoodProbe = Extract<Probe, { ok: true }>;
 /** What the console has shown of a boot. */
 interface Boot {
   /** The time that it is given: it stands still while the guest checks its disk. */
-  readonly patience: Clock;
+  readonly clock: Clock;
   /** Aborts when the guest's sshd listens. */
   readonly listens: AbortSignal;
   /** The first stage that it has not reached; undefined where it has reached all. */
@@ -81,9 +81,9 @@ async function untilUsable(waiting: Waiting, signal: AbortSignal): Promise<GoodP
       await clock.sleep(probeEveryMs, inTime);
     }
   };
-  const inPatience = { clock: boot.patience, timeoutMs: bootTimeoutMs, late };
+  const inBootTime = { clock: boot.clock, timeoutMs: bootTimeoutMs, late };
   const atMost = { clock, timeoutMs: bootTimeoutMs + diskCheckMs, late, signal };
-  return within((outer) => within(work, { ...inPatience, signal: outer }), atMost);
+  return within((outer) => within(work, { ...inBootTime, signal: outer }), atMost);
 }
 
 async function untilListens(listens: AbortSignal, signal: AbortSignal): Promise<void> {

@@ -38,8 +38,8 @@ export interface Collected extends StoreRoom {
 const keepMinutes = 60;
 /** A collection that could not free what it was to free is not begun again before that. */
 const fruitlessMs = keepMinutes * 60_000;
-/** Somebody who asked for a collection wants it done; a client that comes meanwhile is held for less than any patience. */
-const patienceMs = 30_000;
+/** Somebody who asked for a collection wants it done; a client that comes meanwhile is held for less time than any client waits. */
+const askedGraceMs = 30_000;
 /** A collection that is told to end needs less than 1 s. */
 const endMs = 20_000;
 
@@ -67,7 +67,7 @@ export class Housekeeping {
   /** Monotonic; what is left of the store is kept by somebody, or has just come. */
   #fruitlessUntil = -Infinity;
   /** What is under way, and how long a client waits for it. */
-  #collection: { readonly collecting: Collecting; readonly patience: number } | undefined;
+  #collection: { readonly collecting: Collecting; readonly graceMs: number } | undefined;
   #asked = 0;
 
   constructor(options: HousekeepingOptions) {
@@ -89,7 +89,7 @@ export class Housekeeping {
 
   /** A client of ssh waits at the door. */
   onWaiting(): void {
-    this.#collection?.collecting.stop(this.#collection.patience);
+    this.#collection?.collecting.stop(this.#collection.graceMs);
   }
 
   /** Whether somebody waits for what he has asked for. */
@@ -113,7 +113,7 @@ export class Housekeeping {
   collect(): Promise<Collected> {
     const work = async () => {
       const agent = this.#agent;
-      const collected = await this.#collect(agent, { keepMinutes: 0 }, patienceMs);
+      const collected = await this.#collect(agent, { keepMinutes: 0 }, askedGraceMs);
       if (collected.isDone) await this.#giveBlocks(agent);
       return collected;
     };
@@ -164,13 +164,13 @@ export class Housekeeping {
   async #collect(
     agent: Pick<GuestAgent, 'exec'>,
     what: Collection,
-    patience: number,
+    graceMs: number,
   ): Promise<Collected> {
     const { clock, log, doorControl } = this.#options;
     const isThere = () => this.#options.agent() === agent;
     return this.#withNobodyIn(async () => {
       const collecting = new Collecting({ ...this.#options, agent, isThere });
-      this.#collection = { collecting, patience };
+      this.#collection = { collecting, graceMs };
       try {
         if (doorControl().hasWaiting) this.onWaiting();
         const begun = clock.monotonic();

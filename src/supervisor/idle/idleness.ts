@@ -27,7 +27,7 @@ const hourMs = 3_600_000;
 /** A guest that was wanted again more often than this within an hour stays longer. */
 const calmWakes = 12;
 /** Nix comes and goes between two builds: so long nobody uses a guest that is to go at once. */
-const hurryMs = 10_000;
+const soonMs = 10_000;
 /** Between two questions what presses: on a Mac each costs a process. */
 const pressureEveryMs = 30_000;
 /** A guest that does not say whether it builds is asked again so much later. */
@@ -87,11 +87,11 @@ export class Idleness {
     const pause = after === undefined ? Infinity : pauseMs(after, wakes);
     const unused = this.#now - since;
     if (unused >= pause) return this.#ask(since, pause, { type: 'unused', forMs: pause });
-    const hurry = pauseMs(hurryMs, wakes);
-    if (unused < hurry || this.#now - this.#pressedAt < pressureEveryMs) return;
+    const soon = pauseMs(soonMs, wakes);
+    if (unused < soon || this.#now - this.#pressedAt < pressureEveryMs) return;
     this.#pressedAt = this.#now;
     const type = await this.#options.pressure();
-    if (type !== undefined) await this.#ask(since, hurry, { type });
+    if (type !== undefined) await this.#ask(since, soon, { type });
   }
 
   async #ask(since: number, pause: number, why: Rest): Promise<void> {

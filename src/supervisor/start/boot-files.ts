@@ -42,8 +42,8 @@ export async function bootFiles(
   for (;;) {
     const same = context.isClear && hasEnough() ? context.bootFiles.reuse(input) : undefined;
     if (same !== undefined) take(same.image, context, scope);
-    const laid = same ?? (await makeNew(context, scope, { program, input, hasEnough }));
-    if (laid !== undefined) return laid;
+    const staged = same ?? (await makeNew(context, scope, { program, input, hasEnough }));
+    if (staged !== undefined) return staged;
     // They would only take some of the room that is waited for.
     context.bootFiles.remove();
     await scope.guest.vmPause.awaitRoom(wanted);

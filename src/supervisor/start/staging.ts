@@ -63,7 +63,7 @@ export class Staging {
   readonly #options: StagingOptions;
   /** For a guest that runs: who may build, as it is now. */
   readonly keys: GuestKeys;
-  #laid: StagedImage | undefined;
+  #staged: StagedImage | undefined;
   /** What they were made from, and what they were then. */
   #from = '';
   #are = '';
@@ -75,10 +75,10 @@ export class Staging {
 
   /** Those of the start before, if the same would be made now; undefined otherwise. */
   reuse(input: BootInput): StagedImage | undefined {
-    if (this.#laid === undefined || this.#are !== this.#own()) return undefined;
+    if (this.#staged === undefined || this.#are !== this.#own()) return undefined;
     // Which one is good may be another by now.
     const image = chooseImage(input.config, input.layout, input.known);
-    return this.#from === this.#madeFrom(image, input) ? { ...this.#laid, image } : undefined;
+    return this.#from === this.#madeFrom(image, input) ? { ...this.#staged, image } : undefined;
   }
 
   /** Makes them from an image that was looked at. To be called within the section that serialises a start (layout.startLock). */
@@ -93,12 +93,12 @@ export class Staging {
     const cmdline = readFileSync(theirs.cmdline, 'utf8').trim();
     this.#from = from;
     this.#are = this.#own();
-    return (this.#laid = { image, bundle: { ...theirs, kernel }, cmdline, madeFrom: from, keys });
+    return (this.#staged = { image, bundle: { ...theirs, kernel }, cmdline, madeFrom: from, keys });
   }
 
   /** Takes them away where nothing follows by itself: the initrd holds keys, and is large. */
   remove(): void {
-    this.#laid = undefined;
+    this.#staged = undefined;
     const { layout, isOurs } = this.#options;
     if (isOurs()) for (const path of [layout.initrd, layout.kernel]) discard(path);
   }

@@ -36,7 +36,7 @@ export interface Leftover {
  * Time for the guest to shut down in order, then for the program itself, in ms. Of a holder without a record the record was
  * deleted: if its daemon lives it notices that within 5 s, and ends it in order.
  */
-const patience = {
+const timeouts = {
   unrecorded: 12_000,
   asked: 16_000,
   askEvery: 2_000,
@@ -84,7 +84,7 @@ async function endHolder(
   log('warn', 'leftover-found', { what: left.what, pid, program: holder?.program });
   const isGone = () => (isStray ? holder === undefined || !isAlive(holder) : !isLocked(left.lock));
   const free = (timeoutMs: number) => until(isGone, { clock, signal, everyMs: 50, timeoutMs });
-  const silentMs = isRecorded ? 0 : patience.unrecorded;
+  const silentMs = isRecorded ? 0 : timeouts.unrecorded;
   const isOurs = holder !== undefined && (isRecorded || runsOurs(left, holder.program));
   const asked = isOurs ? pid : undefined;
   if (await endsWhenAsked(left, { clock, signal, free, silentMs, asked }))
@@ -102,12 +102,12 @@ const runsOurs = (
 /** By which; undefined where it stays. */
 async function endBySignals(
   pid: number,
-  { graceMs = patience.terminated }: Leftover,
+  { graceMs = timeouts.terminated }: Leftover,
   free: Asking['free'],
 ): Promise<NodeJS.Signals | undefined> {
   for (const [name, ms] of [
     ['SIGTERM', graceMs],
-    ['SIGKILL', patience.killed],
+    ['SIGKILL', timeouts.killed],
   ] as const) {
     signalGroup(pid, name);
     if ((await free(ms)) === 'held') return name;
@@ -170,8 +170,8 @@ async function endsWhenAsked(
       () => true,
       () => heard,
     );
-    if ((await free(heard ? patience.askEvery : silentMs)) === 'held') return true;
-  } while (heard && clock.monotonic() - begun < patience.asked);
+    if ((await free(heard ? timeouts.askEvery : silentMs)) === 'held') return true;
+  } while (heard && clock.monotonic() - begun < timeouts.asked);
   return false;
 }
 

@@ -16,7 +16,7 @@ import { discardSocket } from './upkeep.ts';
  * Shares of the 25 s within which a stop is over, in ms: launchd is told 60. The guest's own shutdown takes 2 to 5 s;
  * pressing the button again costs nothing and helps a guest that was not listening yet.
  */
-const patience = {
+const timeouts = {
   guest: 16_000,
   frozenGuest: 3_000,
   pressEvery: 2_000,
@@ -82,7 +82,7 @@ async function endVm({ child, machine }: RunningVm, context: StopContext): Promi
   await Promise.resolve();
   const begun = clock.monotonic();
   let isLate = false;
-  const limitMs = patience[context.frozen ? 'frozenGuest' : 'guest'];
+  const limitMs = timeouts[context.frozen ? 'frozenGuest' : 'guest'];
   const cancelLimit = new AwakeClock(clock).after(limitMs, () => (isLate = true));
   const isOver = () => end.seen || now.aborted || isLate;
   const isAsked = machine !== undefined && !context.dead && !isOver();
@@ -91,7 +91,7 @@ async function endVm({ child, machine }: RunningVm, context: StopContext): Promi
   if (end.seen) return log('info', 'vm-ended', { asked, ms: msSince(begun, clock) });
   log('warn', 'vm-does-not-end', { afterMs: msSince(begun, clock), now: now.aborted });
   if (!now.aborted) await hardStop(machine, ended, context);
-  await child.stop(now.aborted ? 0 : patience.program);
+  await child.stop(now.aborted ? 0 : timeouts.program);
 }
 
 const msSince = (begun: number, clock: Clock): number => Math.round(clock.monotonic() - begun);
@@ -115,7 +115,7 @@ async function askGuest(
       () => (asked = true),
       () => undefined,
     );
-    await waitFor(ended, patience.pressEvery, context);
+    await waitFor(ended, timeouts.pressEvery, context);
   }
   asking.abort();
   return asked;
@@ -129,7 +129,7 @@ async function hardStop(
 ): Promise<void> {
   if (machine?.hardStop === undefined) return;
   void machine.hardStop().catch(() => undefined);
-  await waitFor(ended, patience.hard, context);
+  await waitFor(ended, timeouts.hard, context);
 }
 
 /** Asks the guest's agent first: it works even where no ACPI daemon listens to the button. True when it did not refuse. */
@@ -155,11 +155,11 @@ async function askAgain(
   signal: AbortSignal,
 ): Promise<boolean> {
   const { layout, clock, listens } = context;
-  const login = { tunnel, layout, signal, timeoutMs: patience.login };
+  const login = { tunnel, layout, signal, timeoutMs: timeouts.login };
   while (!signal.aborted) {
     if (listens() && (await powerOffByLogin(login))) return true;
     if (await askAgent(context)) return true;
-    await clock.sleep(patience.pressEvery, signal).catch(() => undefined);
+    await clock.sleep(timeouts.pressEvery, signal).catch(() => undefined);
   }
   return false;
 }

@@ -18,13 +18,13 @@ type Attempt =
 /** A lock that is not had at once is never waited for (-n): who takes longer than this hangs, or the machine is slow. In ms. */
 const answerMs = 400;
 /** The second time it gets as many times what a program takes that does nothing; a wake from sleep falls into one of them only. */
-const patience = 20;
+const slowFactor = 20;
 
 /** Locks an open file, without waiting. The lock belongs to the open file description, and so stays ours when flock(1) ends. */
 export function tryFlock(fd: number): Attempt {
   return (
     attempt(fd, answerMs) ??
-    attempt(fd, Math.max(answerMs, Math.round(nothingMs() * patience))) ?? {
+    attempt(fd, Math.max(answerMs, Math.round(nothingMs() * slowFactor))) ?? {
       kind: 'refused',
       why: unresponsive,
     }
@@ -36,7 +36,7 @@ export const unresponsive = 'flock does not respond';
 /** What it takes now to run a program. */
 function nothingMs(): number {
   const begun = performance.now();
-  spawnSync('/bin/sh', ['-c', ':'], { stdio: 'ignore', timeout: answerMs * patience });
+  spawnSync('/bin/sh', ['-c', ':'], { stdio: 'ignore', timeout: answerMs * slowFactor });
   return performance.now() - begun;
 }
 

@@ -56,7 +56,7 @@ const facts: Required<Facts> = {
   notResumed: 'w',
   sleptMs: 6000,
 };
-const beside: Required<LiveFacts> = {
+const live: Required<LiveFacts> = {
   connections: {
     held: 0,
     opening: 0,
@@ -114,9 +114,9 @@ describe.each(Object.values(states))('what is printed in phase $phase', (state) 
       daemonIs === 'alive'
         ? ({ daemon: 'alive', status, heard: true } as const)
         : ({ daemon: 'gone', last: status } as const);
-    expect(schemaProblems(reportOf(found, beside))).toEqual([]);
+    expect(schemaProblems(reportOf(found, live))).toEqual([]);
     expect(schemaProblems(reportOf(found, {}))).toEqual([]);
-    expect(v.safeParse(reportSchema, printed(reportOf(found, beside))).issues).toBeUndefined();
+    expect(v.safeParse(reportSchema, printed(reportOf(found, live))).issues).toBeUndefined();
   });
 
   test('is read back as it was written', () => {
@@ -220,7 +220,7 @@ test('before anything was launched, little is known', () => {
 
 test('the schema says no to what is not promised', () => {
   const status = statusIn(states.ready);
-  const report = reportOf({ daemon: 'alive', status, heard: true }, beside);
+  const report = reportOf({ daemon: 'alive', status, heard: true }, live);
   for (const wrong of [
     { ...report, colour: 'red' },
     { ...report, phase: 'odd' },

@@ -4,7 +4,7 @@ import type { Status } from '../../src/supervisor/status/status-schema.ts';
 import { nobody } from '../fakes/commands.ts';
 
 const now = Date.parse('2026-01-01T00:01:00Z');
-const screen: Screen = { now, width: 80, beside: {} };
+const screen: Screen = { now, width: 80, live: {} };
 const status: Status = {
   version: 1,
   phase: 'ready',
@@ -94,8 +94,8 @@ describe('the screen of a builder that is ready', () => {
     [{}, 'unknown'],
   ])('says who crowds the door: %j', (whose, words) => {
     const crowd = { ...whose, waiting: 500, newcomers: 16 };
-    const beside = { connections: { ...nobody, open: 17, held: 500, crowd } };
-    const lines = aliveLines(status, { ...screen, width: 300, beside });
+    const live = { connections: { ...nobody, open: 17, held: 500, crowd } };
+    const lines = aliveLines(status, { ...screen, width: 300, live });
     const line = lines.find((each) => each.startsWith('  waiting '));
     for (const fact of ['516 connections', words, '500', '16']) expect(line).toContain(fact);
   });
@@ -104,14 +104,14 @@ describe('the screen of a builder that is ready', () => {
     [3, ', 3 connections'],
     [1, ', 3 connections, 2 of them not logged in'],
   ])('says when not all that are through have logged in: %i of 3', (loggedIn, words) => {
-    const beside = { connections: { open: 3, opening: 0, held: 0, loggedIn } };
-    const lines = aliveLines(status, { ...screen, beside });
+    const live = { connections: { open: 3, opening: 0, held: 0, loggedIn } };
+    const lines = aliveLines(status, { ...screen, live });
     expect(lines).toContain(`  door       127.0.0.1:24083${words}`);
   });
 
   test('says who is at the port past the door', () => {
-    const beside = { past: { uid: 1002, user: 'eve', connections: 3 } };
-    const lines = aliveLines(status, { ...screen, width: 300, beside });
+    const live = { past: { uid: 1002, user: 'eve', connections: 3 } };
+    const lines = aliveLines(status, { ...screen, width: 300, live });
     expect(lines.join('\n')).toContain('  bypass     3 connections from eve');
   });
 
@@ -133,7 +133,7 @@ describe('the screen of a builder that is ready', () => {
     const GiB = 1024 ** 3;
     const lines = aliveLines(status, {
       ...screen,
-      beside: {
+      live: {
         disk: { apparentBytes: 80 * GiB, realBytes: 2.5 * GiB },
         connections: { ...nobody, open: 3, loggedIn: 3, held: 1 },
         guest: {
@@ -177,7 +177,7 @@ describe('the screen of a builder that is ready', () => {
       aliveLines(status, {
         ...screen,
         width: 300,
-        beside: {
+        live: {
           memory: { residentBytes: 1.5 * GiB },
           disk: { apparentBytes: 4 * GiB, realBytes: 2 * GiB },
           guest: givesBack === undefined ? guest : { ...guest, givesBack },

@@ -9,7 +9,7 @@ import { tells } from './tell.ts';
 const GiB = 1024 ** 3;
 const at = '2026-01-02T03:03:05.000Z';
 const now = Date.parse('2026-01-02T03:04:05Z');
-const screen: Screen = { now, width: Infinity, beside: {}, version: '0.1.0' };
+const screen: Screen = { now, width: Infinity, live: {}, version: '0.1.0' };
 const builder = {
   vm: 'qemu',
   network: 'user',
@@ -52,8 +52,8 @@ const nixos = {
 
 const shown = (status: Partial<Status>, more: Partial<Screen> = {}) =>
   aliveLines({ ...whole, ...status }, { ...screen, ...more });
-const beside = (facts: Screen['beside'], status: Partial<Status> = {}) =>
-  shown(status, { beside: facts });
+const live = (facts: Screen['live'], status: Partial<Status> = {}) =>
+  shown(status, { live: facts });
 
 tells('cli-status', {
   'A builder that is ready': {
@@ -62,7 +62,7 @@ tells('cli-status', {
         {},
         {
           job: launchd,
-          beside: {
+          live: {
             disk: { apparentBytes: 80 * GiB, realBytes: 2 * GiB },
             memory: { residentBytes: 3 * GiB },
             connections: { ...nobody, open: 3, loggedIn: 2, held: 1 },
@@ -73,7 +73,7 @@ tells('cli-status', {
       ),
     'with one processor': () => shown({ builder: { ...builder, cpus: 1, maxJobs: 1 } }),
     'no build runs, two failed ones are kept, and nothing is returned': () =>
-      beside({
+      live({
         disk: { apparentBytes: 80 * GiB, realBytes: 2 * GiB },
         memory: { residentBytes: GiB },
         guest: {
@@ -83,22 +83,22 @@ tells('cli-status', {
           givesBack: { memory: false, disk: false },
         },
       }),
-    'the daemon does not respond': () => beside({ unheardSince: at }),
+    'the daemon does not respond': () => live({ unheardSince: at }),
     'its job is declared elsewhere': () => shown({}, { job: nixos }),
     'the daemon is of another release': () => [
       ...shown({ release: '0.0.9' }),
       ...shown({ release: '0.0.9' }, { job: nixos }),
     ],
     'Nix does not know it': () =>
-      shown({}, { stranger: 'This builder is not registered with Nix.' }),
+      shown({}, { unregistered: 'This builder is not registered with Nix.' }),
     "root's files are out of date": () =>
-      beside({
+      live({
         untold: {
           sentence: "Root's files are out of date.",
           remedy: 'linuxkit-builder configure',
           differences: [],
         },
-      } as unknown as Screen['beside']),
+      } as unknown as Screen['live']),
     'settings wait for a restart': () => shown({ pending: [{ name: 'cpus', from: 4, to: 8 }] }),
     'a setting is wrong': () =>
       shown({
@@ -114,7 +114,7 @@ tells('cli-status', {
   },
   'Others at the door': {
     'one user holds it': () =>
-      beside({
+      live({
         connections: {
           ...nobody,
           open: 17,
@@ -123,7 +123,7 @@ tells('cli-status', {
         },
       }),
     'a user without a name': () =>
-      beside({
+      live({
         connections: {
           ...nobody,
           open: 17,
@@ -132,10 +132,10 @@ tells('cli-status', {
         },
       }),
     'users that are not known': () =>
-      beside({
+      live({
         connections: { ...nobody, open: 17, held: 500, crowd: { waiting: 500, newcomers: 16 } },
       }),
-    'past it': () => beside({ past: { uid: 1002, user: 'eve', connections: 1 } }),
+    'past it': () => live({ past: { uid: 1002, user: 'eve', connections: 1 } }),
   },
   'An image': {
     'that is not the newest': () =>

@@ -41,7 +41,7 @@ describe('settings that are others than root was told', needs('root'), () => {
       config: undefined,
       runs: undefined,
     });
-    const screen = { now: 0, width: Infinity, beside: { untold: drift } };
+    const screen = { now: 0, width: Infinity, live: { untold: drift } };
     const words =
       /nix +Root's files are out of date: port \(24999 there, 25000 configured\), maxJobs .*configure/;
     expect(aliveLines(status, screen).join('\n')).toMatch(words);

@@ -53,11 +53,11 @@ export function startVerb(program: Command, context: CliContext): void {
       const { startTrouble } = await import('../../client/start-trouble.ts');
       const trouble = await startTrouble(layout, context);
       if (trouble !== undefined) for (const line of failureLines(trouble)) context.err(line);
-      await tellStranger(layout, context);
+      await tellUnregistered(layout, context);
     });
 }
 
-async function tellStranger(layout: Layout, context: CliContext): Promise<void> {
+async function tellUnregistered(layout: Layout, context: CliContext): Promise<void> {
   const { notRegistered } = await import('../../nix/registration.ts');
   const why = notRegistered(layout, context);
   if (why !== undefined) context.err(why);
@@ -136,6 +136,6 @@ export function waitVerb(program: Command, context: CliContext): void {
       });
       if (typeof outcome !== 'string') throw new Failed(outcome);
       context.out(outcome === 'ready' ? 'Ready.' : 'Ready. The next build will start the guest.');
-      await tellStranger(layout, context);
+      await tellUnregistered(layout, context);
     });
 }

@@ -16,10 +16,10 @@ import type { RootUpdate } from '../../setup/root/report-drift.ts';
 export type Report = { readonly running: boolean } & Partial<Status> & LiveFacts;
 
 /** All of `status --json`: what a daemon says, or said last, and what is looked at now. */
-export const reportOf = (found: Found, beside: LiveFacts): Report => ({
+export const reportOf = (found: Found, live: LiveFacts): Report => ({
   running: found.daemon === 'alive',
   ...statusIn(found),
-  ...beside,
+  ...live,
 });
 
 /** A living daemon's record, or the last one of one that is gone. */

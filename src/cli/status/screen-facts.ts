@@ -27,7 +27,7 @@ export async function screenOf(
 ): Promise<string[]> {
   const { aliveLines, goneLines } = await import('./status-screen.ts');
   const job = await jobOf(layout, context);
-  const screen: Omit<Screen, 'beside'> = {
+  const screen: Omit<Screen, 'live'> = {
     now: context.clock.now(),
     version: context.version,
     directory: context.directory,
@@ -35,12 +35,12 @@ export async function screenOf(
     width: process.stdout.isTTY ? process.stdout.columns : Infinity,
     job,
     known: await knownOf(found, job),
-    stranger: await strangerIn(layout, context),
+    unregistered: await unregisteredIn(layout, context),
     notSetUp: isSetUp(layout) ? undefined : missing(layout, context),
   };
-  if (found.daemon === 'gone') return goneLines(found.last, { ...screen, beside: await asked });
+  if (found.daemon === 'gone') return goneLines(found.last, { ...screen, live: await asked });
   const start = await startOf(found.status, layout);
-  return aliveLines(found.status, { ...screen, start, beside: await asked });
+  return aliveLines(found.status, { ...screen, start, live: await asked });
 }
 
 function missing(layout: Layout, { env }: CliContext): Screen['notSetUp'] {
@@ -104,7 +104,7 @@ function knownOrNot<T>(read: () => T): T | undefined {
 }
 
 /** Why Nix will not come; undefined where it knows the builder. */
-async function strangerIn(layout: Layout, context: CliContext): Promise<Text | undefined> {
+async function unregisteredIn(layout: Layout, context: CliContext): Promise<Text | undefined> {
   const { notRegistered } = await import('../../nix/registration.ts');
   return notRegistered(layout, context);
 }

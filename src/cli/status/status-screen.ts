@@ -28,7 +28,7 @@ export interface Screen {
   readonly width: number;
   /** When the current start began, and how long one usually takes; for the bar. */
   readonly start?: { readonly begun: number; readonly usualMs: number | undefined } | undefined;
-  readonly beside: LiveFacts;
+  readonly live: LiveFacts;
   readonly job?:
     | ({
         readonly name: string;
@@ -38,7 +38,7 @@ export interface Screen {
       } & ServiceState)
     | undefined;
   /** Why Nix will not come, where it does not know the builder. */
-  readonly stranger?: Text | undefined;
+  readonly unregistered?: Text | undefined;
   /** Where nothing has been set up: what to do. */
   readonly notSetUp?: Pick<Failure, 'message' | 'hint'> | undefined;
   /** What is known of the trouble, from others' reports. */
@@ -63,7 +63,7 @@ type Fact = readonly [name: string, text: Text | undefined];
 /** In the order in which a person needs them. Without a name it goes on with what the one before it says. */
 function factsOf(status: Status, screen: Screen): readonly Fact[] {
   const { builder, because, last, door } = status;
-  const { now, beside } = screen;
+  const { now, live } = screen;
   const gaveUp = hasGivenUp(status);
   return [
     ['hint', gaveUp ? undefined : because?.hint],
@@ -72,21 +72,21 @@ function factsOf(status: Status, screen: Screen): readonly Fact[] {
     ['builder', builderWords(status)],
     ['features', builder?.features.join(', ')],
     ['systems', status.lostSystems && describeLost(status.lostSystems)],
-    ['nix', screen.stranger ?? driftWords(beside)],
-    ['builds', buildWords(beside)],
-    ['kept', keptWords(beside)],
-    ['memory', memoryWords(beside, builder)],
-    ['disk', diskWords(beside)],
+    ['nix', screen.unregistered ?? driftWords(live)],
+    ['builds', buildWords(live)],
+    ['kept', keptWords(live)],
+    ['memory', memoryWords(live, builder)],
+    ['disk', diskWords(live)],
     ['', status.diskExposed && describeExposure(status.diskExposed)],
-    ['door', door && advice`${whereOf(door)}${doorWords(beside)}${doorNotes(door)}`],
-    ['waiting', crowdWords(beside)],
-    ['bypass', pastWords(beside)],
+    ['door', door && advice`${whereOf(door)}${doorWords(live)}${doorNotes(door)}`],
+    ['waiting', crowdWords(live)],
+    ['bypass', pastWords(live)],
     ['vm', vmWords(status)],
     ['chosen', status.vmPid === undefined ? undefined : status.vmChoice?.why],
     ['suspended', describeSaved(status, (at) => duration(now - Date.parse(at)))],
     ['slow', status.health === 'slow' ? describeSlow(status.login) : undefined],
     ['image', imageWords(status, now)],
-    ['old image', oldImageWords(status) ?? ageIn(beside)],
+    ['old image', oldImageWords(status) ?? ageIn(live)],
     [
       'network',
       status.networkPid === undefined
@@ -100,7 +100,7 @@ function factsOf(status: Status, screen: Screen): readonly Fact[] {
     ['pending', pendingWords(status)],
     ...(status.rejected ?? []).map((line) => ['not used', line] as const),
     ...(status.complaints ?? []).map((each) => ['guest', complaintWords(each, now)] as const),
-    ['clock', clockWords(beside.guest?.clockOffsetMs ?? status.clockOffsetMs)],
+    ['clock', clockWords(live.guest?.clockOffsetMs ?? status.clockOffsetMs)],
     ['daemon', `pid ${status.daemon.pid}${jobWords(screen.job)}`],
     ['version', releaseWords(status, screen)],
     ['start', timelineWords(status)],
@@ -112,7 +112,7 @@ function factsOf(status: Status, screen: Screen): readonly Fact[] {
 const ifTime = (text: string, words: string) => (Number.isNaN(Date.parse(text)) ? '' : words);
 
 /** What a daemon that does not answer wrote last may be true no more. */
-function unheardLines({ now, beside: { unheardSince } }: Screen): string[] {
+function unheardLines({ now, live: { unheardSince } }: Screen): string[] {
   if (unheardSince === undefined) return [];
   const ago = duration(now - Date.parse(unheardSince));
   return [`The daemon does not respond. Its last status, from ${ago} ago:`];
@@ -133,7 +133,7 @@ export function goneLines(last: Status | undefined, screen: Screen): string[] {
       ? []
       : [`  ${last.because.message}`, advice`  ${last.because.hint}`]),
     ...(screen.known ?? []).map((words) => advice`  ${words}`),
-    ...factLines('nix', driftWords(screen.beside), screen),
+    ...factLines('nix', driftWords(screen.live), screen),
     ...factLines('incident', incidentWords(screen), screen),
     ...(job === undefined ? [] : [`  ${knowsIt(job)}.`]),
     ...(job?.ended === undefined ? [] : [`  Its last run under ${job.name} ended ${job.ended}.`]),
@@ -191,7 +191,7 @@ const driftWords = ({ untold }: LiveFacts): Text | undefined =>
 const clockWords = (offsetMs: number | undefined): string | undefined =>
   offsetMs === undefined ? undefined : `${offsetMs} ms off this machine's`;
 
-const incidentWords = ({ now, beside: { incident } }: Screen): string | undefined =>
+const incidentWords = ({ now, live: { incident } }: Screen): string | undefined =>
   incident &&
   `${duration(now - Date.parse(incident.at))} ago: ${incident.message} (${incident.folder})`;
 

@@ -9,10 +9,10 @@ import { harmless } from '../system/plain-text.ts';
 import { until } from '../system/time/wait.ts';
 import { ask, isRefusal } from '../supervisor/daemon/ask-daemon.ts';
 import { otherDaemon } from '../supervisor/daemon/daemon-lock.ts';
-import { readStatus, type Found } from '../supervisor/status/status.ts';
+import { readStatus, type FoundStatus } from '../supervisor/status/status.ts';
 import { parseStatus } from '../supervisor/status/status-schema.ts';
 
-interface Asker {
+interface FindOptions {
   readonly clock: Clock;
   readonly signal: AbortSignal;
 }
@@ -26,7 +26,7 @@ const namelessMs = 5_000;
  * Asks the daemon; where it does not answer, its file, which is believed only of a daemon that lives. Failed `daemon-silent` where one
  * lives of which there is neither, `status-unreadable`, `no-locks`.
  */
-export async function findStatus(layout: Layout, asker: Asker): Promise<Found> {
+export async function findStatus(layout: Layout, asker: FindOptions): Promise<FoundStatus> {
   let found = await look(layout, asker);
   if (found.daemon === 'alive' || !isHeld(layout)) return found;
   const isDecided = async () => {
@@ -38,7 +38,7 @@ export async function findStatus(layout: Layout, asker: Asker): Promise<Found> {
   return found;
 }
 
-async function look(layout: Layout, { clock, signal }: Asker): Promise<Found> {
+async function look(layout: Layout, { clock, signal }: FindOptions): Promise<FoundStatus> {
   try {
     const fields = await ask(layout, 'status', clock, signal, { timeoutMs: answerMs });
     // What a guest says of itself is in it, as in the file.

@@ -7,7 +7,7 @@ import { readSettings } from '../config/read-settings.ts';
 import { isDrained, undrain } from '../client/drained.ts';
 import { findStatus } from '../client/found.ts';
 import { traitsOf } from '../supervisor/lifecycle/phases.ts';
-import type { Found } from '../supervisor/status/status.ts';
+import type { FoundStatus } from '../supervisor/status/status.ts';
 import type { Status } from '../supervisor/status/status-schema.ts';
 import { findProgram, tryProgram } from '../system/process/find-program.ts';
 import { driverFor } from '../vm/choose-vm.ts';
@@ -26,7 +26,7 @@ export interface DoctorFacts {
   /** The program that runs the guest, or will. */
   readonly driver: () => VmDriver;
   /** Asks what is true now. */
-  readonly find: () => Promise<Found>;
+  readonly find: () => Promise<FoundStatus>;
   /** What the living daemon said when it was asked last; fails where there is none. */
   readonly status: () => Status;
   readonly program: (name: string) => string;
@@ -36,7 +36,7 @@ export interface DoctorFacts {
 /** Programs are looked for on the PATH of whoever asks. */
 export function doctorFacts(layout: Layout, context: CliContext): DoctorFacts {
   const tree = context.env['LINUXKIT_BUILDER_TREE'] ?? '';
-  let found: Found | undefined;
+  let found: FoundStatus | undefined;
   const path = context.env['PATH'];
   const config = () => {
     const { config: read } = readSettings(layout);

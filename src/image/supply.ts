@@ -5,7 +5,7 @@ import type { Request } from './debian/candidates.ts';
 import { changesBetween } from './package-changes.ts';
 import { debControl } from './debian/deb.ts';
 import { downloadAll, type DownloadOptions } from './http/download.ts';
-import { cachedPath, type Wanted } from './http/cached-file.ts';
+import { cachedPath, type FileToFetch } from './http/cached-file.ts';
 import { cannotBeHad, fetchIndexes, type IndexOptions } from './debian/indexes.ts';
 import type { Lock, LockedSuite } from './image-lock.ts';
 import {
@@ -143,7 +143,7 @@ function fetchFrom(
   options: SupplyOptions,
   onGone: (each: Located, failure: Failure) => boolean,
 ): Promise<void> {
-  const wanted = new Map<Wanted, Located>(
+  const wanted = new Map<FileToFetch, Located>(
     packages.map((each) => {
       const { name, sha256, size } = each;
       return [{ name, url: url(each), sha256, size }, each];

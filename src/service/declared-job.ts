@@ -6,12 +6,12 @@ import { unitName, unitVariable } from './systemd/systemd-unit.ts';
 export type ServiceKind = 'launchd' | 'systemd';
 
 /** Whether the system starts it at boot, or a user's session at the login. */
-type Scope = 'system' | 'user';
+type JobScope = 'system' | 'user';
 
 /** Where it stands, and whose it is. */
 export interface DeclaredJob {
   readonly kind: ServiceKind;
-  readonly scope: Scope;
+  readonly scope: JobScope;
   readonly path: string;
   /** In a sentence: `nix-darwin`. */
   readonly by: string;

@@ -9,14 +9,14 @@ import { label } from '../service/launchd/launch-agent.ts';
 import { Exit, Failed, type Failure } from '../system/failure.ts';
 import { readIfThere } from '../system/files/files.ts';
 import { identify } from '../system/process/process.ts';
-import type { Asked } from './configure/new-settings.ts';
+import type { AskedSettings } from './configure/new-settings.ts';
 import type { ConfigureFlags } from './configure/request.ts';
 import { quotedWord } from '../system/shell.ts';
 import { advice, ours } from '../system/advice.ts';
 
 export interface LegacyState {
   /** Its settings as ours. CPUs it did not keep. */
-  readonly asked: Asked;
+  readonly asked: AskedSettings;
   /** Files of its own that mean nothing to us, and its disk, which our guest would not mount. */
   readonly files: readonly string[];
   /** Its VM, if that lives: two on one disk would spoil it. */
@@ -92,7 +92,7 @@ function vmPidIn(root: string): number | undefined {
 }
 
 /** A script of assignments, read and not run. */
-function settingsIn(text: string): Asked {
+function settingsIn(text: string): AskedSettings {
   const value = (name: string) => new RegExp(`^${name}=(.*)$`, 'm').exec(text)?.[1]?.trim() ?? '';
   const number = (name: string) => {
     const found = Number(value(name));

@@ -17,7 +17,7 @@ import {
   type DownloadOptions,
   type DownloadProgress,
 } from '../../src/image/http/download.ts';
-import { cachedPath, type Wanted } from '../../src/image/http/cached-file.ts';
+import { cachedPath, type FileToFetch } from '../../src/image/http/cached-file.ts';
 import { sizeIfThere } from '../../src/system/files/files.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 import { FakeMirror, fakeKey, sendRange, sha256 } from '../fakes/fake-mirror.ts';
@@ -38,13 +38,13 @@ afterEach(async () => {
   rmSync(directory, { recursive: true });
 });
 
-const wanted = (path = 'file', data = file): Wanted => ({
+const wanted = (path = 'file', data = file): FileToFetch => ({
   name: path,
   url: `${mirror.url}/${path}`,
   sha256: sha256(data),
   size: data.length,
 });
-const get = (all: readonly Wanted[] = [wanted()], options: Partial<DownloadOptions> = {}) =>
+const get = (all: readonly FileToFetch[] = [wanted()], options: Partial<DownloadOptions> = {}) =>
   downloadAll(all, { directory, clock, retries: 0, ...options });
 const believed = (data = file) => {
   const path = cachedPath(directory, sha256(data));

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { HostFacts } from '../../src/config/config.ts';
-import { newSettings, type Asked } from '../../src/setup/configure/new-settings.ts';
+import { newSettings, type AskedSettings } from '../../src/setup/configure/new-settings.ts';
 
 const host: HostFacts = {
   arch: 'arm64',
@@ -11,7 +11,7 @@ const host: HostFacts = {
   diskFreeGiB: 200,
 };
 const GiB = 1024 ** 3;
-const make = (asked: Asked, existing?: string, diskBytes?: number) =>
+const make = (asked: AskedSettings, existing?: string, diskBytes?: number) =>
   newSettings({ asked, existing, host, diskBytes });
 const textOf = (made: ReturnType<typeof newSettings>) => (made.ok ? made.text : made.problems);
 const paths = (made: ReturnType<typeof newSettings>) =>
@@ -52,7 +52,7 @@ describe('config.json', () => {
 
   test('gives settings their defaults again', () => {
     const existing = '{"cpus": 4, "port": 24100}';
-    const reset = (names: string[], asked: Asked = {}) =>
+    const reset = (names: string[], asked: AskedSettings = {}) =>
       newSettings({ asked, reset: names, existing, host, diskBytes: undefined });
     expect(textOf(reset(['port']))).toBe('{\n  "cpus": 4\n}\n');
     expect(reset(['port'])).toMatchObject({ config: { port: 24083 } });

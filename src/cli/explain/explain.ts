@@ -20,7 +20,7 @@ import { machinesWarnings } from '../../nix/warnings.ts';
 import { isDrained } from '../../client/drained.ts';
 import { findStatus } from '../../client/found.ts';
 import { traitsOf, type PhaseTraits } from '../../supervisor/lifecycle/phases.ts';
-import type { Found } from '../../supervisor/status/status.ts';
+import type { FoundStatus } from '../../supervisor/status/status.ts';
 import { run, succeeded, type CommandResult } from '../../system/process/child.ts';
 import { Exit, Failed } from '../../system/failure.ts';
 import { OthersFiles } from '../../system/files/others-files.ts';
@@ -71,7 +71,7 @@ export async function explain(
   return { ...destination, notes: await notesOn(found, context) };
 }
 
-function builderIn(found: Found): RoutingFacts['builder'] {
+function builderIn(found: FoundStatus): RoutingFacts['builder'] {
   if (found.daemon === 'gone') return undefined;
   const { phase } = found.status;
   return { phase, builds: comes[traitsOf(phase).builds], isDrained: isDrained(found.status) };
@@ -91,7 +91,10 @@ export interface Notes {
   readonly notes: readonly string[];
 }
 
-async function notesOn(found: Found, { env, signal }: CliContext): Promise<readonly string[]> {
+async function notesOn(
+  found: FoundStatus,
+  { env, signal }: CliContext,
+): Promise<readonly string[]> {
   if (found.daemon !== 'alive' || found.status.builder === undefined) return [];
   const { accelerator, builder } = found.status;
   const program = tryProgram(qemuProgram(builder), env['PATH']);

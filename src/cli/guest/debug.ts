@@ -38,14 +38,14 @@ export async function debug(
   return ended.kind === 'exited' ? ended.code : Exit.unavailable;
 }
 
-interface Request extends ToDebug {
+interface DebugRequest extends ToDebug {
   readonly command: readonly string[];
   readonly token: string;
 }
 
 /** Where in the guest it is. */
 async function sendRequest(
-  { path, derivation, inputs, command, token }: Request,
+  { path, derivation, inputs, command, token }: DebugRequest,
   { ssh, argv, env }: IntoGuest,
   { signal }: CliContext,
 ): Promise<string> {

@@ -18,7 +18,7 @@ import { advice, ours } from '../../system/advice.ts';
 /** A line of the file as it is shown. */
 type Render = (line: string) => string;
 
-interface FollowOptions extends DirectoryOption {
+interface FollowFlags extends DirectoryOption {
   readonly follow?: boolean;
   readonly lines: number;
   readonly json?: boolean;
@@ -27,7 +27,7 @@ interface FollowOptions extends DirectoryOption {
 /** `console`: the log of the guest's console, as it is. */
 export function consoleVerb(program: Command, context: CliContext): void {
   follower(program, context, 'console', "the guest's console, including earlier boots").action(
-    async (options: FollowOptions) => {
+    async (options: FollowFlags) => {
       const layout = layoutFor(options, context, 'look');
       await show(layout, layout.consoleLog, { options, context, render: (line) => line });
     },
@@ -38,7 +38,7 @@ export function consoleVerb(program: Command, context: CliContext): void {
 export function logsVerb(program: Command, context: CliContext): void {
   follower(program, context, 'logs', "the daemon's log")
     .option('--json', 'print the lines as they are in the file')
-    .action(async (options: FollowOptions) => {
+    .action(async (options: FollowFlags) => {
       const layout = layoutFor(options, context, 'look');
       const render = options.json === true ? (line: string) => line : readable;
       await show(layout, layout.log, { options, context, render });
@@ -54,7 +54,7 @@ const follower = (program: Command, _context: CliContext, name: string, what: st
     .option('-n, --lines <count>', 'number of lines to start with', wholeFrom(0), 200);
 
 interface Shown {
-  readonly options: FollowOptions;
+  readonly options: FollowFlags;
   readonly context: CliContext;
   readonly render: Render;
 }

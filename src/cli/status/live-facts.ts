@@ -4,7 +4,7 @@ import type { Layout } from '../../config/layout.ts';
 import { mostOf, usersOf } from '../../door/peers.ts';
 import type { Inside } from '../../guest/agent/inside.ts';
 import { traitsOf } from '../../supervisor/lifecycle/phases.ts';
-import type { Found } from '../../supervisor/status/status.ts';
+import type { FoundStatus } from '../../supervisor/status/status.ts';
 import type { Status } from '../../supervisor/status/status-schema.ts';
 import type { LiveFacts } from './report-schema.ts';
 import type { CliContext } from '../../command/context.ts';
@@ -16,14 +16,14 @@ import type { RootUpdate } from '../../setup/root/report-drift.ts';
 export type Report = { readonly running: boolean } & Partial<Status> & LiveFacts;
 
 /** All of `status --json`: what a daemon says, or said last, and what is looked at now. */
-export const reportOf = (found: Found, live: LiveFacts): Report => ({
+export const reportOf = (found: FoundStatus, live: LiveFacts): Report => ({
   running: found.daemon === 'alive',
   ...statusIn(found),
   ...live,
 });
 
 /** A living daemon's record, or the last one of one that is gone. */
-export const statusIn = (found: Found): Status | undefined =>
+export const statusIn = (found: FoundStatus): Status | undefined =>
   found.daemon === 'alive' ? found.status : found.last;
 
 /** A look into the guest costs it a process: one that is no older than this will do. */
@@ -33,10 +33,10 @@ const freshMs = 5_000;
 export function liveFactsOf(
   layout: Layout,
   context: CliContext,
-): (found: Found) => Promise<LiveFacts> {
+): (found: FoundStatus) => Promise<LiveFacts> {
   let looked = { at: -Infinity, since: '', guest: undefined as Inside | undefined };
   const { clock } = context;
-  const guestIn = async (found: Found) => {
+  const guestIn = async (found: FoundStatus) => {
     const since = answers(found) ? found.status.since : '';
     const at = clock.monotonic();
     if (since === looked.since && at - looked.at < freshMs) return looked.guest;
@@ -69,7 +69,7 @@ export function liveFactsOf(
 }
 
 async function ageIn(
-  found: Found,
+  found: FoundStatus,
   layout: Layout,
   { clock }: CliContext,
 ): Promise<ImageAge | undefined> {
@@ -90,17 +90,17 @@ async function driftIn(layout: Layout, context: CliContext): Promise<RootUpdate 
 }
 
 /** One that is slow would keep us waiting. */
-const answers = (found: Found): found is Extract<Found, { daemon: 'alive' }> =>
+const answers = (found: FoundStatus): found is Extract<FoundStatus, { daemon: 'alive' }> =>
   found.daemon === 'alive' &&
   traitsOf(found.status.phase).builds === 'now' &&
   (found.status.health ?? 'well') === 'well';
 
-function unheardSince(found: Found, { status }: Layout): string | undefined {
+function unheardSince(found: FoundStatus, { status }: Layout): string | undefined {
   if (found.daemon === 'gone' || found.heard) return undefined;
   return statSync(status, { throwIfNoEntry: false })?.mtime.toISOString();
 }
 
-async function memoryOf(found: Found, { signal }: CliContext): Promise<LiveFacts['memory']> {
+async function memoryOf(found: FoundStatus, { signal }: CliContext): Promise<LiveFacts['memory']> {
   const pid = found.daemon === 'alive' ? found.status.vmPid : undefined;
   const residentBytes = pid === undefined ? undefined : await residentOf(pid, signal);
   return residentBytes === undefined ? undefined : { residentBytes };
@@ -112,7 +112,7 @@ function diskOf({ disk }: Layout): LiveFacts['disk'] {
 }
 
 async function connectionsOf(
-  found: Found,
+  found: FoundStatus,
   layout: Layout,
   context: CliContext,
 ): Promise<LiveFacts['connections']> {
@@ -127,7 +127,7 @@ async function connectionsOf(
 
 type Connections = NonNullable<LiveFacts['connections']>;
 
-async function pastOf(found: Found, context: CliContext): Promise<LiveFacts['past']> {
+async function pastOf(found: FoundStatus, context: CliContext): Promise<LiveFacts['past']> {
   const port = found.daemon === 'alive' ? found.status.tunnelPort : undefined;
   const users = port === undefined ? undefined : usersOf(port);
   const peers = users && mostOf(users, process.getuid?.());

@@ -10,7 +10,7 @@ import { label } from '../../service/launchd/launch-agent.ts';
 import { unitName } from '../../service/systemd/systemd-unit.ts';
 import { traitsOf } from '../../supervisor/lifecycle/phases.ts';
 import type { Status } from '../../supervisor/status/status-schema.ts';
-import type { Found } from '../../supervisor/status/status.ts';
+import type { FoundStatus } from '../../supervisor/status/status.ts';
 import { plainly, type Text } from '../../system/advice.ts';
 import { Failed } from '../../system/failure.ts';
 import { readIfThere } from '../../system/files/files.ts';
@@ -20,7 +20,7 @@ import type { Screen } from './status-screen.ts';
 
 /** Its lines. `asked`: what the guest and the disk are still being asked for. */
 export async function screenOf(
-  found: Found,
+  found: FoundStatus,
   asked: Promise<LiveFacts>,
   layout: Layout,
   context: CliContext,
@@ -110,7 +110,7 @@ async function unregisteredIn(layout: Layout, context: CliContext): Promise<Text
 }
 
 /** What others have reported of the trouble; of a job that launchd could not run too, where that is all that is known. */
-async function knownOf(found: Found, job: Screen['job']): Promise<readonly Text[]> {
+async function knownOf(found: FoundStatus, job: Screen['job']): Promise<readonly Text[]> {
   const status = statusIn(found);
   const trouble = status?.because ?? status?.last;
   if (trouble?.known !== undefined) return [trouble.known];

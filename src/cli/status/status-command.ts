@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import type { Layout } from '../../config/layout.ts';
 import { traitsOf, type PhaseTraits } from '../../supervisor/lifecycle/phases.ts';
-import type { Found } from '../../supervisor/status/status.ts';
+import type { FoundStatus } from '../../supervisor/status/status.ts';
 import { textFor } from '../../system/advice.ts';
 import { Exit } from '../../system/failure.ts';
 import {
@@ -37,7 +37,7 @@ export function statusVerb(program: Command, context: CliContext): void {
       const { findStatus } = await import('../../client/found.ts');
       const { screenOf } = await import('./screen-facts.ts');
       const findLiveFacts = liveFactsOf(layout, context);
-      const show = async (): Promise<Found> => {
+      const show = async (): Promise<FoundStatus> => {
         const found = await findStatus(layout, context);
         // While the guest thinks about it, the rest is found.
         const asked = findLiveFacts(found);
@@ -54,7 +54,7 @@ export function statusVerb(program: Command, context: CliContext): void {
     });
 }
 
-function exitOf(found: Found): number {
+function exitOf(found: FoundStatus): number {
   if (found.daemon === 'gone') return Exit.unavailable;
   const { phase, because } = found.status;
   return traitsOf(phase).builds === 'never' ? (because?.exit ?? Exit.unavailable) : Exit.ok;
@@ -65,10 +65,10 @@ const everyMs = 500;
 
 /** Shows it again and again: on a terminal the screen anew, elsewhere a record for each change. */
 async function watch(
-  show: () => Promise<Found>,
+  show: () => Promise<FoundStatus>,
   layout: Layout,
   context: CliContext,
-): Promise<Found> {
+): Promise<FoundStatus> {
   const { clock } = context;
   const signal = untilUnread(context);
   const { findStatus } = await import('../../client/found.ts');
@@ -99,7 +99,7 @@ function paint([first = '', ...lines]: readonly string[], look: Look, context: C
 }
 
 /** What stands first is in a colour that says how it is, where the terminal has colours and its user wants them. */
-function lookOf(found: Found, context: CliContext): Look {
+function lookOf(found: FoundStatus, context: CliContext): Look {
   if (!isTerminal(context) || (context.env['NO_COLOR'] ?? '') !== '') return {};
   if (found.daemon === 'gone' || !found.heard) return { color: 'red' };
   const { phase, sentence } = found.status;

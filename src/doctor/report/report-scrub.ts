@@ -3,7 +3,7 @@ import { asShown, leftOut, wholeWord, withoutForms } from './report-forms.ts';
 import { longWord, wordsOfSecret, wordsOfText, wordsOfValue } from './report-words.ts';
 
 /** What is known to be somebody's, beside what is seen from its form. */
-export interface Known {
+export interface KnownSecrets {
   /** Names of people and machines, and directories, each with the word that stands for it. */
   readonly names: readonly (readonly [name: string, instead: string])[];
   /** What is secret as a whole: passwords, tokens, addresses with a login. */
@@ -15,7 +15,7 @@ export interface Known {
 }
 
 /** The text without what is secret in it, by its form or because it is known. */
-export function scrubbed(text: string, { names, secrets, values, texts }: Known): string {
+export function scrubbed(text: string, { names, secrets, values, texts }: KnownSecrets): string {
   const told = names.filter(([name]) => name.length >= shortestName && !common.has(name));
   const isPath = ([name]: readonly [string, string]) => name.startsWith('/');
   const words = [
@@ -35,7 +35,7 @@ export function scrubbed(text: string, { names, secrets, values, texts }: Known)
   );
 }
 
-const without = (text: string, names: Known['names']): string => {
+const without = (text: string, names: KnownSecrets['names']): string => {
   const instead = new Map(names);
   return longestFirst([...instead.keys()]).reduce(
     (rest, name) => rest.replaceAll(wholeWord(name), instead.get(name) ?? leftOut),

@@ -10,7 +10,7 @@ import { thisUser } from '../../system/host/user.ts';
 import { fieldsOf } from '../../system/socket/json-lines.ts';
 import { textsOfOthers } from './report-files.ts';
 import { secretName } from './report-forms.ts';
-import type { Known } from './report-scrub.ts';
+import type { KnownSecrets } from './report-scrub.ts';
 
 /** Variables of which what they say is no secret. */
 const told = /^(PATH|HOME|PWD|OLDPWD|SHELL|SHLVL|USER|LOGNAME|_|LINUXKIT_BUILDER_(TREE|DIR))$/;
@@ -20,7 +20,10 @@ const ordinary =
 /** Those of which no word is. */
 const secret = new RegExp(`${secretName}|_proxy$|^NIX_SSHOPTS$`, 'i');
 
-export function secretsOf(layout: Layout, { env, home }: Pick<CliContext, 'env' | 'home'>): Known {
+export function secretsOf(
+  layout: Layout,
+  { env, home }: Pick<CliContext, 'env' | 'home'>,
+): KnownSecrets {
   const tree = env['LINUXKIT_BUILDER_TREE'] ?? '';
   const places = systemPathsOf(tree);
   const variables = Object.entries(env).filter(([name]) => !told.test(name));

@@ -18,7 +18,7 @@ export interface ConfigFault {
 }
 
 /** Whose ssh is asked, and how it is called. */
-interface Asker {
+interface SshUser {
   readonly who: 'user' | 'root';
   /** The command up to ssh itself, `sudo` included. */
   readonly ssh: readonly string[];
@@ -29,7 +29,7 @@ interface Asker {
 /** Asks ssh twice what it makes of the host: by all of its configuration, and by our file alone. Undefined where they agree. */
 export async function configFault(
   facts: DoctorFacts,
-  { who, ssh, file }: Asker,
+  { who, ssh, file }: SshUser,
 ): Promise<ConfigFault | undefined> {
   const { layout, places, context } = facts;
   const ours = who === 'root' ? places.roots.sshConfig : layout.sshConfig;
@@ -66,7 +66,7 @@ export async function configFault(
 /** Those that our stanza can take back it takes back by configure. */
 async function remedyFor(
   strays: readonly StrayOption[],
-  { facts, who }: { readonly facts: DoctorFacts; readonly who: Asker['who'] },
+  { facts, who }: { readonly facts: DoctorFacts; readonly who: SshUser['who'] },
 ): Promise<Text> {
   const { said } = await takenBackOf(facts, who);
   const isSaid = ({ name }: StrayOption) => said.some((each) => each.name.toLowerCase() === name);
@@ -76,7 +76,7 @@ async function remedyFor(
 /** What the guest is told by every login that it need not know; undefined where that is nothing, or ssh does not say. */
 export async function sentNote(
   { context }: DoctorFacts,
-  { who, ssh, file }: Asker,
+  { who, ssh, file }: SshUser,
 ): Promise<string | undefined> {
   const [program = 'ssh', ...before] = ssh;
   const argv = [...before, '-G', ...file, alias];
@@ -91,7 +91,10 @@ export async function sentNote(
 }
 
 /** What stays in the way of builds although ssh gets through, such as a limit on silence; undefined where nothing does. */
-export async function leftFault(facts: DoctorFacts, who: Asker['who']): Promise<Text | undefined> {
+export async function leftFault(
+  facts: DoctorFacts,
+  who: SshUser['who'],
+): Promise<Text | undefined> {
   const ours = who === 'root' ? facts.places.roots.sshConfig : facts.layout.sshConfig;
   const text = new OthersFiles().read(ours) ?? '';
   const { said, left } = await takenBackOf(facts, who);
@@ -103,5 +106,5 @@ export async function leftFault(facts: DoctorFacts, who: Asker['who']): Promise<
     : alsoApplies(unsaid[0].name, whereSet(unsaid[0].name, { ...facts, who }));
 }
 
-const takenBackOf = (facts: DoctorFacts, who: Asker['who']): Promise<TakenBack> =>
+const takenBackOf = (facts: DoctorFacts, who: SshUser['who']): Promise<TakenBack> =>
   who === 'root' ? rootTakenBack({ ...facts, sudo: true }) : userTakenBack(facts);

@@ -4,7 +4,7 @@ import { Exit, Failed } from '../../system/failure.ts';
 import { decompressWhole } from '../tree/decompress.ts';
 import { paragraphs } from './control-format.ts';
 import { downloadAll, type DownloadOptions } from '../http/download.ts';
-import { cachedPath, type Wanted } from '../http/cached-file.ts';
+import { cachedPath, type FileToFetch } from '../http/cached-file.ts';
 import { fetchText } from '../http/http.ts';
 import { parsePackageIndex, type PackageIndex } from './package-index.ts';
 import { signedText, type Keyring } from './signature.ts';
@@ -67,7 +67,7 @@ export async function fetchIndex(
   const path = `main/binary-${arch}/Packages.xz`;
   const file = release.files.get(path);
   if (file === undefined) throw noIndex(release.codename, path);
-  const wanted: Wanted = {
+  const wanted: FileToFetch = {
     name: listName(arch),
     url: `${mirror}/dists/${release.codename}/${path}`,
     ...file,

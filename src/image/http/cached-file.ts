@@ -15,7 +15,7 @@ import { readUrl, type FetchedBody, type HttpOptions } from './http.ts';
 import { Passing, withRetries } from './retry.ts';
 
 /** One file to have. */
-export interface Wanted {
+export interface FileToFetch {
   /** For people. */
   readonly name: string;
   readonly url: string;
@@ -36,7 +36,7 @@ export const areCached = (
 
 /** True when the file is there and has its hash; one that has not is removed. */
 export async function isCached(
-  { sha256, size }: Wanted,
+  { sha256, size }: FileToFetch,
   { directory, signal }: FetchOptions,
 ): Promise<boolean> {
   if (signal?.aborted === true) throw reasonOf(signal);
@@ -56,12 +56,12 @@ const { O_RDWR, O_CREAT, O_NOFOLLOW } = constants;
 
 /** One that is not yet whole. Where its name is a link, that was put there by somebody else: what it leads to is not ours to write. */
 export class PartialFile {
-  readonly #wanted: Wanted;
+  readonly #wanted: FileToFetch;
   readonly #options: FetchOptions;
   readonly #meter: Meter;
   readonly #path: string;
 
-  constructor(wanted: Wanted, options: FetchOptions, meter: Meter) {
+  constructor(wanted: FileToFetch, options: FetchOptions, meter: Meter) {
     this.#wanted = wanted;
     this.#options = options;
     this.#meter = meter;
@@ -156,7 +156,7 @@ const damaged = (kind: string, message: string) => ({
 });
 
 /** All of it came, and it is not what was signed for. */
-export const wrongHash = ({ name, url, sha256 }: Wanted, found: string): Failed =>
+export const wrongHash = ({ name, url, sha256 }: FileToFetch, found: string): Failed =>
   new Failed(
     damaged(
       'download-wrong-hash',
@@ -165,13 +165,13 @@ export const wrongHash = ({ name, url, sha256 }: Wanted, found: string): Failed 
   );
 
 /** May pass: what came is continued. */
-export const truncated = ({ name, url, size }: Wanted, bytes: number): Passing =>
+export const truncated = ({ name, url, size }: FileToFetch, bytes: number): Passing =>
   new Passing(
     damaged('download-truncated', `${name} from ${url} is incomplete: ${bytes} of ${size} bytes.`),
   );
 
 /** It is cut off there: no more is read than was signed for. */
-export const tooLong = ({ name, url, size }: Wanted): Failed =>
+export const tooLong = ({ name, url, size }: FileToFetch): Failed =>
   new Failed(
     damaged('download-too-long', `${name} from ${url} is larger than the expected ${size} bytes.`),
   );

@@ -4,7 +4,7 @@ import { Failed, type Failure } from '../../system/failure.ts';
 import { makeDirectory } from '../../system/files/files.ts';
 import { withOperationLock } from '../../system/lock/lock.ts';
 import { reasonOf } from '../../system/time/clock.ts';
-import { PartialFile, isCached, type Wanted } from './cached-file.ts';
+import { PartialFile, isCached, type FileToFetch } from './cached-file.ts';
 import { meterOf, type DownloadProgress } from './download-meter.ts';
 import type { HttpOptions } from './http.ts';
 
@@ -17,14 +17,14 @@ export interface DownloadOptions extends HttpOptions {
   /** Called once when another process downloads into the same directory, and we wait for it. */
   readonly onWaiting?: () => void;
   /** Called for a file that cannot be had; true goes on without it. */
-  readonly onGone?: (wanted: Wanted, failure: Failure) => boolean;
+  readonly onGone?: (wanted: FileToFetch, failure: Failure) => boolean;
   /** Files at a time. Default 5. */
   readonly parallel?: number;
 }
 
 /** Makes sure of every file. The first one that cannot be had ends the others; what they have got is kept for the next time. */
 export async function downloadAll(
-  wanted: readonly Wanted[],
+  wanted: readonly FileToFetch[],
   options: DownloadOptions,
 ): Promise<void> {
   const { directory, clock, signal, onWaiting } = options;
@@ -39,14 +39,14 @@ export async function downloadAll(
     const stop = new AbortController();
     const signals = signal === undefined ? [lost] : [lost, signal];
     const all = { ...options, signal: AbortSignal.any([stop.signal, ...signals]) };
-    const missing: Wanted[] = [];
+    const missing: FileToFetch[] = [];
     for (const each of wanted) if (!(await isCached(each, all))) missing.push(each);
     await fetchAll(missing, all, stop);
   });
 }
 
 async function fetchAll(
-  missing: readonly Wanted[],
+  missing: readonly FileToFetch[],
   options: DownloadOptions,
   stop: AbortController,
 ) {

@@ -7,7 +7,7 @@ interface ChosenMirror extends Mirror {
   readonly because: string;
 }
 
-interface ChooseOptions {
+interface ChooseMirrorOptions {
   /** Throws Failed where a mirror does not serve what is needed. */
   readonly ask: (url: string) => Promise<void>;
   readonly etc?: string;
@@ -19,7 +19,7 @@ const most = 5;
 /** `chosen` if given; else the first of apt's that serves; else the default, without TLS where that does not serve. */
 export async function chooseMirror(
   chosen: string | undefined,
-  { ask, etc }: ChooseOptions,
+  { ask, etc }: ChooseMirrorOptions,
 ): Promise<ChosenMirror> {
   if (chosen !== undefined) return { ...findMirror(chosen), because: 'as requested.' };
   const { urls, others } = mirrorsOfApt(etc);

@@ -13,7 +13,7 @@ import { applyDirectoryChange, type DirectoryChange } from '../directories.ts';
 import { finishTakeOver, setAside, type LegacyState } from '../legacy.ts';
 import { userSsh } from '../../nix/ssh/user-ssh.ts';
 import { applyJournalled } from '../survey.ts';
-import type { ConfigureFacts, Run } from './configure-facts.ts';
+import type { ConfigureFacts, ConfigureRun } from './configure-facts.ts';
 import { planOf, type ConfigurePlan } from './configure-plan.ts';
 import { keepPrograms } from './gc-roots.ts';
 import { dropService, settleBootJob } from './login-job.ts';
@@ -24,7 +24,11 @@ import { advice, ours } from '../../system/advice.ts';
 /** What was done: what was planned, as it stood when nobody else was at work there. */
 export async function applyPlan(
   planned: ConfigurePlan,
-  { run, facts, legacy }: { run: Run; facts: ConfigureFacts; legacy: LegacyState | undefined },
+  {
+    run,
+    facts,
+    legacy,
+  }: { run: ConfigureRun; facts: ConfigureFacts; legacy: LegacyState | undefined },
 ): Promise<ConfigurePlan> {
   const { layout, say } = run;
   refuseDisk(planned, run);
@@ -40,13 +44,13 @@ export async function applyPlan(
   return plan;
 }
 
-function refuseDisk({ config }: ConfigurePlan, { layout }: Run): void {
+function refuseDisk({ config }: ConfigurePlan, { layout }: ConfigureRun): void {
   const tooLarge = diskProblem(layout.disk, config.diskGiB);
   if (tooLarge !== undefined) throw new Failed(tooLarge);
 }
 
 /** Its mark comes before anything else is in it. */
-function makeDirectories({ directories }: ConfigurePlan, { layout, say }: Run): void {
+function makeDirectories({ directories }: ConfigurePlan, { layout, say }: ConfigureRun): void {
   const apply = (change: DirectoryChange) => {
     applyDirectoryChange(change, layout);
     say(`${change.kind === 'make' ? 'Created' : 'Made private:'} ${change.path}`);
@@ -58,7 +62,7 @@ function makeDirectories({ directories }: ConfigurePlan, { layout, say }: Run): 
 }
 
 /** Keys and the user's files. What was written is whole at every moment, so an end in between harms nothing. */
-async function userPart(run: Run, facts: ConfigureFacts): Promise<ConfigurePlan> {
+async function userPart(run: ConfigureRun, facts: ConfigureFacts): Promise<ConfigurePlan> {
   const { layout, context, say } = run;
   const { clock, signal } = context;
   const onWaiting = () => context.err(waitingForOther);
@@ -81,7 +85,7 @@ async function userPart(run: Run, facts: ConfigureFacts): Promise<ConfigurePlan>
   });
 }
 
-function sayStart({ context, say }: Run): void {
+function sayStart({ context, say }: ConfigureRun): void {
   if (hasKeeper(context.env)) say(startsAtLogin);
   else context.err(noKeeper);
 }
@@ -92,7 +96,7 @@ export const startsAtLogin = advice`The daemon starts at your next login. To sta
 export const noKeeper = advice`Warning: this system does not run systemd, so nothing starts the daemon at your next login. Have your own init system run ${ours('daemon')}, or start it yourself: ${ours('start')}`;
 
 /** Planned again, since what was there may have changed before we were alone; and with the keys, which are made now. */
-async function planAlone(run: Run, before: ConfigureFacts): Promise<ConfigurePlan> {
+async function planAlone(run: ConfigureRun, before: ConfigureFacts): Promise<ConfigurePlan> {
   const { layout, context, flags, say } = run;
   // Whoever had the lock may have taken our lines out of ssh's configuration.
   const facts = { ...before, userSsh: await userSsh(run) };

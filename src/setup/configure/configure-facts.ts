@@ -14,7 +14,7 @@ import type { ConfigureFlags } from './request.ts';
 import type { Text } from '../../system/advice.ts';
 
 /** One run: what was asked for, where, and by whom. */
-export interface Run {
+export interface ConfigureRun {
   readonly flags: ConfigureFlags;
   readonly context: CliContext;
   readonly layout: Layout;
@@ -34,7 +34,7 @@ export interface ConfigureFacts {
 }
 
 /** Fails where the request is refused whatever they say. */
-export async function configureFacts(run: Run): Promise<ConfigureFacts> {
+export async function configureFacts(run: ConfigureRun): Promise<ConfigureFacts> {
   const { flags, context, places } = run;
   const guest = await guestCan(flags, context);
   const known = readInstalled(places.roots.installed);
@@ -62,7 +62,10 @@ async function guestCan(flags: ConfigureFlags, context: CliContext): Promise<Gue
 }
 
 /** Where this run works; `said` counts what it has said. */
-export function runOf(flags: ConfigureFlags, context: CliContext): Run & { said: () => number } {
+export function runOf(
+  flags: ConfigureFlags,
+  context: CliContext,
+): ConfigureRun & { said: () => number } {
   const tree = context.env['LINUXKIT_BUILDER_TREE'] ?? '';
   let said = 0;
   return {

@@ -16,7 +16,7 @@ import { directoryChanges, type DirectoryChange } from '../directories.ts';
 import { rootNeeds, type RootNeeds } from '../root/root-files.ts';
 import type { Survey } from '../survey.ts';
 import { check } from './check-request.ts';
-import type { ConfigureFacts, Run } from './configure-facts.ts';
+import type { ConfigureFacts, ConfigureRun } from './configure-facts.ts';
 import { droppedBy } from './login-job.ts';
 
 interface Keys {
@@ -45,7 +45,7 @@ export interface ConfigurePlan {
 
 /** Fails, before anything is changed, where something of it can be seen not to succeed. `keys`: as they are, or have just been made. */
 export async function planOf(
-  run: Run,
+  run: ConfigureRun,
   facts: ConfigureFacts,
   keys: Keys = keysNow(run),
 ): Promise<ConfigurePlan> {
@@ -70,7 +70,7 @@ export async function planOf(
 
 /** What both the user's files and root's part are made from. */
 async function builderOf(
-  { layout, places, flags }: Run,
+  { layout, places, flags }: ConfigureRun,
   { nix, userSsh, proxy }: ConfigureFacts,
   {
     keys,
@@ -94,7 +94,7 @@ async function builderOf(
 /** Stands for the guest's key until there is one. */
 const unknownKey = 'ssh-ed25519 (made-by-configure)';
 
-function keysNow({ flags, layout }: Run): Keys {
+function keysNow({ flags, layout }: ConfigureRun): Keys {
   if (flags.renewKeys === true) return { host: undefined, areMissing: true };
   const keys = presentKeys(layout);
   return { host: keys.host?.public, areMissing: Object.values(keys).includes(undefined) };
@@ -103,7 +103,7 @@ function keysNow({ flags, layout }: Run): Keys {
 /** What can be seen not to succeed, before the first of it is done. */
 function refuseUndoable(
   { user, root, keys }: Pick<ConfigurePlan, 'user' | 'root' | 'keys'>,
-  { layout, flags }: Run,
+  { layout, flags }: ConfigureRun,
 ): void {
   const isRoots = process.geteuid?.() === 0 && !flags.skipRoot;
   const changes = [...user.changes, ...(isRoots ? root.changes : [])];

@@ -20,7 +20,12 @@ import { askPrograms, betterThanKept } from '../../vm/choose-vm.ts';
 import type { Refused } from '../../vm/vm-ranking.ts';
 import { withLegacy } from '../legacy.ts';
 import { refuseOthers } from './check-request.ts';
-import { configureFacts, runOf, type ConfigureFacts, type Run } from './configure-facts.ts';
+import {
+  configureFacts,
+  runOf,
+  type ConfigureFacts,
+  type ConfigureRun,
+} from './configure-facts.ts';
 import { planOf } from './configure-plan.ts';
 import { adviseRestart } from './effects.ts';
 import type { ConfigureFlags } from './request.ts';
@@ -95,14 +100,14 @@ async function loopbackWarnings({ door }: Config): Promise<readonly Text[]> {
   return fault === undefined ? [] : [advice`${fault.message} ${fault.hint}`];
 }
 
-async function logoutWarnings({ layout, context }: Run): Promise<readonly string[]> {
+async function logoutWarnings({ layout, context }: ConfigureRun): Promise<readonly string[]> {
   const ends = await userServiceFor(layout, context)?.endsAtLogout?.();
   return ends === true ? [logoutWords(thisUser().name)] : [];
 }
 
 function warningsFor(
   config: Config,
-  run: Run,
+  run: ConfigureRun,
   { guest, nix, userSsh, rootSsh }: ConfigureFacts,
 ): readonly Text[] {
   const { system } = config;

@@ -7,7 +7,7 @@ import {
 } from '../../config/config-changes.ts';
 import type { Config } from '../../config/config.ts';
 import { sizeIfThere } from '../../system/files/files.ts';
-import type { Run } from './configure-facts.ts';
+import type { ConfigureRun } from './configure-facts.ts';
 import { advice, ours, type Text } from '../../system/advice.ts';
 
 interface SettingEffects {
@@ -42,7 +42,7 @@ export const effectLines = ({ atOnce, atStart, isUrgent }: SettingEffects): Text
 
 /** Nothing is restarted by us: somebody's build may be running. What runs may be other than what the file said before. */
 export async function adviseRestart(
-  { layout, context, say }: Run,
+  { layout, context, say }: ConfigureRun,
   old: Config | undefined,
   now: Config,
 ): Promise<void> {

@@ -8,7 +8,7 @@ import { userServiceFor } from '../../service/service.ts';
 import { restartCommand } from '../../service/declared-job.ts';
 import { settleJob, type JobPlan } from '../boot-job.ts';
 import { applyUndo, describeUndo, undoStepsOf } from '../../host/undo.ts';
-import type { Run } from './configure-facts.ts';
+import type { ConfigureRun } from './configure-facts.ts';
 import { advice, ours } from '../../system/advice.ts';
 
 /** The receipts of what an earlier configure told the keeper, where that is not wanted any more. */
@@ -27,7 +27,7 @@ export function droppedBy(
 }
 
 /** Takes those back. Their keeper ends the daemon with it. */
-export async function dropService(dropped: readonly Receipt[], run: Run): Promise<void> {
+export async function dropService(dropped: readonly Receipt[], run: ConfigureRun): Promise<void> {
   if (dropped.length === 0) return;
   const { layout, context, say } = run;
   await afterBuilds(layout, context, async () => userServiceFor(layout, context)?.remove());
@@ -41,7 +41,7 @@ export async function dropService(dropped: readonly Receipt[], run: Run): Promis
 }
 
 /** Root's part of the job at boot: its file is written, or taken away where the settings ask for none. */
-export async function settleBootJob(job: JobPlan, run: Run): Promise<void> {
+export async function settleBootJob(job: JobPlan, run: ConfigureRun): Promise<void> {
   const { layout, context, flags, say } = run;
   sayDeclared(run);
   if (job.kind === 'right') return;
@@ -63,7 +63,7 @@ async function afterBuilds<T>(
 }
 
 /** Who else starts it is named, and left alone. */
-function sayDeclared({ layout, context, say }: Run): void {
+function sayDeclared({ layout, context, say }: ConfigureRun): void {
   const declared = declaredJob(context);
   if (declared === undefined) return;
   const { by, path, directory = layout.root } = declared;

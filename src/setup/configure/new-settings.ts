@@ -11,10 +11,10 @@ import { settingNames } from '../../config/settings.ts';
 import { advice, ours } from '../../system/advice.ts';
 
 /** What was asked for on the command line; numbers that are none are left as text, so that the check names them. */
-export type Asked = { readonly [Setting in keyof ConfigFile]?: unknown };
+export type AskedSettings = { readonly [Setting in keyof ConfigFile]?: unknown };
 
 interface SettingsOptions {
-  readonly asked: Asked;
+  readonly asked: AskedSettings;
   /** Settings that shall have their defaults again. */
   readonly reset?: readonly string[];
   /** The text of config.json, undefined if there is none. */

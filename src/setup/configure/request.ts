@@ -4,12 +4,12 @@ import { Option } from 'commander';
 import type { Problem } from '../../domain/problem.ts';
 import type { Flag } from '../../config/setting.ts';
 import { settingRows } from '../../config/settings.ts';
-import type { Asked } from './new-settings.ts';
+import type { AskedSettings } from './new-settings.ts';
 
 export interface ConfigureFlags {
   /** The state directory. */
   readonly root: string;
-  readonly asked: Asked;
+  readonly asked: AskedSettings;
   /** Names of settings that shall have their defaults again. */
   readonly reset: readonly string[];
   /** Go on from a state directory of linuxkit-nix. */
@@ -25,7 +25,7 @@ export interface ConfigureFlags {
 }
 
 /** What was asked for, from commander's options by their names. */
-export function askedIn(options: Readonly<Record<string, unknown>>): Asked {
+export function askedIn(options: Readonly<Record<string, unknown>>): AskedSettings {
   const entries = settingRows.flatMap(([name, { flags = [] }]) => {
     const given = flags.flatMap((flag) => {
       const value = valueOf(flag, options[nameOf(flag)]);
@@ -54,7 +54,7 @@ const nameOf = ({ flags }: Flag): string => new Option(flags).attributeName();
 const longOf = ({ flags }: Flag): string => new Option(flags).long ?? flags;
 
 /** A problem as whoever gave a flag knows it: by the flag; what stands in the file is named as it is there. */
-export function byFlag(problem: Problem, asked: Asked): Problem {
+export function byFlag(problem: Problem, asked: AskedSettings): Problem {
   const [setting = '', part] = problem.path.split('.');
   const isGiven = Object.entries(asked).some(
     ([name, value]) => name === setting && value !== undefined,

@@ -11,11 +11,11 @@ import {
 } from '../root/run-script.ts';
 import { tellGuest } from '../../client/tell-guest.ts';
 import { leftToPerson, type ByHand, type Survey } from '../survey.ts';
-import type { Run } from './configure-facts.ts';
+import type { ConfigureRun } from './configure-facts.ts';
 import { advice, ours } from '../../system/advice.ts';
 
 /** Writes root's files as root, or prints what an administrator runs. */
-export async function rootPart(run: Run, needs: RootNeeds): Promise<void> {
+export async function rootPart(run: ConfigureRun, needs: RootNeeds): Promise<void> {
   const { layout, context, flags, say } = run;
   // The release before left a private key in it.
   rmSync(layout.rootRequest, { force: true });
@@ -31,7 +31,7 @@ export async function rootPart(run: Run, needs: RootNeeds): Promise<void> {
 }
 
 /** What an administrator runs. */
-function printPart({ context, flags }: Run, needs: RootNeeds): void {
+function printPart({ context, flags }: ConfigureRun, needs: RootNeeds): void {
   if (flags.json) return context.out(JSON.stringify(rootValuesOf(needs.request)));
   if (needed(needs).length === 0) return;
   const script = rootScript(needs, { renewsKey: flags.renewKeys === true });
@@ -62,12 +62,12 @@ const notRegistered = {
   without: withoutSudo('configure'),
 };
 
-export function sayByHand({ context }: Run, byHand: readonly ByHand[]): void {
+export function sayByHand({ context }: ConfigureRun, byHand: readonly ByHand[]): void {
   for (const line of byHand.flatMap(leftToPerson)) context.err(line);
 }
 
 export function sayUnchanged(
-  { flags, context }: Run,
+  { flags, context }: ConfigureRun,
   { files, changes }: Survey,
   touched: readonly { readonly path: string }[] = changes.map(({ wanted }) => wanted),
 ): void {

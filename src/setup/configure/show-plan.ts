@@ -2,12 +2,15 @@
 import { changeDiff } from '../../host/change-diff.ts';
 import { describeJob } from '../boot-job.ts';
 import { describeUndo, undoStepsOf } from '../../host/undo.ts';
-import type { Run } from './configure-facts.ts';
+import type { ConfigureRun } from './configure-facts.ts';
 import type { ConfigurePlan } from './configure-plan.ts';
 import { advice, textLines } from '../../system/advice.ts';
 
 /** Says what a run would change; says nothing when that is nothing. */
-export function showPlan(plan: ConfigurePlan, { layout, say }: Pick<Run, 'layout' | 'say'>): void {
+export function showPlan(
+  plan: ConfigurePlan,
+  { layout, say }: Pick<ConfigureRun, 'layout' | 'say'>,
+): void {
   const { directories, keys, user, root, job, dropped } = plan;
   for (const { path, kind } of directories)
     say(kind === 'make' ? `# would create the directory ${path}` : `# would make private: ${path}`);

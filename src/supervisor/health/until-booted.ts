@@ -16,7 +16,7 @@ export type Booting = Pick<VmControl, 'tunnel' | 'look'>;
 export type GoodProbe = Extract<Probe, { ok: true }>;
 
 /** What the console has shown of a boot. */
-interface Boot {
+interface BootProgress {
   /** The time that it is given: it stands still while the guest checks its disk. */
   readonly clock: Clock;
   /** Aborts when the guest's sshd listens. */
@@ -32,7 +32,7 @@ interface Waiting {
   readonly agent: GuestAgent;
   /** The console's last lines, for failures. */
   readonly lastLines: () => readonly string[];
-  readonly boot: Boot;
+  readonly boot: BootProgress;
   readonly machine: Booting;
 }
 

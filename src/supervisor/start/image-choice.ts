@@ -32,11 +32,11 @@ export interface Images {
   readonly newest: string | undefined;
   /** The last one that got ready. */
   readonly good: string | undefined;
-  readonly rejected: Rejection | undefined;
+  readonly rejected: ImageRejection | undefined;
 }
 
 /** An image that did not get ready, and why. */
-interface Rejection {
+interface ImageRejection {
   readonly image: string;
   /** Wall time, ISO 8601. */
   readonly at: string;
@@ -116,13 +116,13 @@ function idOf(prefix: string): string | undefined {
 export function readRejection(
   { imageRejected, verdicts }: Layout,
   known: readonly Verdict[] = readVerdicts(verdicts),
-): Rejection | undefined {
+): ImageRejection | undefined {
   const verdict = known.findLast(({ subject }) => subject === 'image');
   if (isRejection(verdict)) return { image: verdict.basis, at: verdict.at, message: verdict.why };
   try {
     const { image, at, message } = fieldsOf(JSON.parse(readIfThere(imageRejected) ?? 'null'));
     const isOne = [image, at, message].every((field) => typeof field === 'string');
-    return isOne ? ({ image, at, message } as Rejection) : undefined;
+    return isOne ? ({ image, at, message } as ImageRejection) : undefined;
   } catch {
     return undefined;
   }

@@ -5,7 +5,7 @@ import type { Problem } from '../../domain/problem.ts';
 import { hasOwnNetwork, networkNames, vmNames } from '../../domain/vm-programs.ts';
 import { writtenFor } from '../../system/advice.ts';
 import type { Failure } from '../../system/failure.ts';
-import type { Identity } from '../../system/process/process.ts';
+import type { ProcessIdentity } from '../../system/process/process.ts';
 import type { DoorStatus } from './door-status.ts';
 import { sentenceOf } from '../lifecycle/sentences.ts';
 import type { In, State } from '../lifecycle/state.ts';
@@ -15,7 +15,7 @@ import type { Facts, Status } from './status-schema.ts';
 export interface StatusInput {
   readonly state: State;
   readonly facts: Facts;
-  readonly daemon: Identity;
+  readonly daemon: ProcessIdentity;
   readonly release?: string | undefined;
   readonly door: DoorStatus | undefined;
   readonly config: Config | undefined;

@@ -7,7 +7,7 @@ import { isAlive } from '../../system/process/process.ts';
 import { parseStatus, type Status } from './status-schema.ts';
 
 /** What a reader finds: a living daemon's status, the last words of a dead one, or nothing. */
-export type Found =
+export type FoundStatus =
   | {
       readonly daemon: 'alive';
       readonly status: Status;
@@ -17,7 +17,7 @@ export type Found =
   | { readonly daemon: 'gone'; readonly last: Status | undefined };
 
 /** What the file says; `findStatus` asks the daemon first. Failed `status-unreadable`. */
-export function readStatus(layout: Layout): Found {
+export function readStatus(layout: Layout): FoundStatus {
   const status = parse(textOf(layout.status));
   return status !== undefined && isAlive(status.daemon)
     ? { daemon: 'alive', status, heard: false }

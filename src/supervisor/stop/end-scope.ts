@@ -8,7 +8,7 @@ import { forgetUnclaimed } from '../idle/saved-guest.ts';
 import type { Scope } from '../scope.ts';
 import { stop } from './stop.ts';
 
-interface EndOptions {
+interface EndScopeOptions {
   readonly layout: Layout;
   readonly clock: Clock;
   readonly log: Log;
@@ -20,11 +20,11 @@ interface EndOptions {
 
 /** The ends of starts, and what they mean for the next one. */
 export class Ends {
-  readonly #options: EndOptions;
+  readonly #options: EndScopeOptions;
   #isClear = false;
   #isDoubtful = false;
 
-  constructor(options: EndOptions) {
+  constructor(options: EndScopeOptions) {
     this.#options = options;
   }
 
@@ -57,7 +57,7 @@ export class Ends {
 async function endScope(
   scope: Scope,
   failure: Failure | undefined,
-  { layout, clock, log, isOurs, now }: EndOptions,
+  { layout, clock, log, isOurs, now }: EndScopeOptions,
 ): Promise<void> {
   if (failure?.isIncident === true && isOurs()) {
     const { facts, running, guest } = scope;

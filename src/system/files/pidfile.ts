@@ -3,7 +3,7 @@
  * The child's lock file says whether it lives; this says who it is.
  */
 import { discard, readIfThere, writeWhole } from './files.ts';
-import { identify, isAlive, type Identity } from '../process/process.ts';
+import { identify, isAlive, type ProcessIdentity } from '../process/process.ts';
 
 /** The two files of one child. */
 export interface PidFiles {
@@ -20,7 +20,7 @@ export function writePid(files: PidFiles, pid: number, program: string): void {
 }
 
 /** The recorded process if that very process is alive, else undefined: a missing, torn or stale file is nobody. */
-export function readLive(files: PidFiles): Identity | undefined {
+export function readLive(files: PidFiles): ProcessIdentity | undefined {
   const recorded = parseIdentity(readIfThere(files.record));
   return recorded !== undefined && isAlive(recorded) ? recorded : undefined;
 }
@@ -31,10 +31,10 @@ export function removePid(files: PidFiles): void {
   discard(files.plain);
 }
 
-function parseIdentity(text: string | undefined): Identity | undefined {
+function parseIdentity(text: string | undefined): ProcessIdentity | undefined {
   if (text === undefined) return undefined;
   try {
-    const json = JSON.parse(text) as Partial<Identity> | null;
+    const json = JSON.parse(text) as Partial<ProcessIdentity> | null;
     return typeof json?.pid === 'number' &&
       Number.isSafeInteger(json.pid) &&
       json.pid > 0 &&

@@ -6,7 +6,7 @@ import { errorCode, Exit, Failed, type Failure } from '../failure.ts';
 import { refusal } from '../files/reasons.ts';
 
 /** A process, told from all others that there were or will be. */
-export interface Identity {
+export interface ProcessIdentity {
   readonly pid: number;
   /** Clock ticks since boot on Linux; the UTC start time, to the second, on macOS. Compared, never computed with. */
   readonly started: string;
@@ -17,12 +17,12 @@ export interface Identity {
 }
 
 /** The live process with that pid, or undefined: gone, or a zombie, which is as good as gone. */
-export function identify(pid: number): Identity | undefined {
+export function identify(pid: number): ProcessIdentity | undefined {
   return process.platform === 'linux' ? identifyLinux(pid) : identifyPs(pid);
 }
 
 /** True when that very process still runs: pid, start time, boot and program all match. */
-export function isAlive(identity: Identity): boolean {
+export function isAlive(identity: ProcessIdentity): boolean {
   const now = identify(identity.pid);
   return (
     now !== undefined &&
@@ -69,7 +69,7 @@ export const noProc = (code?: string): Failure => ({
   recovery: 'give-up',
 });
 
-function identifyLinux(pid: number): Identity | undefined {
+function identifyLinux(pid: number): ProcessIdentity | undefined {
   try {
     // proc(5): the name in parentheses may hold spaces and parentheses; state is field 3, start time field 22.
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
@@ -92,7 +92,7 @@ function programLinux(pid: number, stat: string): string {
 }
 
 /** The same by ps(1), for systems without /proc. It prints the start time in the caller's zone and language, so both are fixed. */
-export function identifyPs(pid: number): Identity | undefined {
+export function identifyPs(pid: number): ProcessIdentity | undefined {
   const argv = ['-o', 'state=', '-o', 'lstart=', '-o', 'comm=', '-p', String(pid)];
   const env = { PATH: '/usr/bin:/bin', TZ: 'UTC', LC_ALL: 'C' };
   const { stdout } = spawnSync('ps', argv, { encoding: 'utf8', env });

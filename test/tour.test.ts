@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import ts from 'typescript';
 import { describe, expect, test } from 'vitest';
+import { phaseNames } from '../src/supervisor/lifecycle/phases.ts';
 import { floors } from './floors.ts';
 
 const root = resolve(import.meta.dirname, '..');
@@ -59,6 +60,11 @@ describe('docs/tour.md', () => {
     );
     expect(stops).toHaveLength(7);
     expect(wordsIn(walk) + wordsIn(read.join(' '))).toBeLessThan(10 * 200);
+  });
+
+  test('leads to a diagram that has every phase', () => {
+    const diagram = topOf('src/supervisor/lifecycle/lifecycle.ts').split(/[^\w-]+/);
+    expect(phaseNames.filter((phase) => !diagram.includes(phase))).toEqual([]);
   });
 
   test('draws the layers that hold for imports', () => {

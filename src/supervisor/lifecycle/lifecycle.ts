@@ -16,6 +16,8 @@
  *      │ wanted, not-suspended │ guest-ready
  *      └───────────────────────┘
  *
+ *    any phase with a VM, up to ready ── vm-paused ──► paused ── vm-resumed ──► what it was
+ *
  * Nothing here waits, reads a clock or touches the world, so a test walks every reachable state.
  */
 import { afterEnd } from './after-end.ts';

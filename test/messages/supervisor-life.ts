@@ -122,6 +122,7 @@ export const losses: States = {
   'the guest is frozen': () => guestFrozen([]),
   'config.json is wrong': () => configInvalid([problem]),
   'config.json is wrong twice': () => configInvalid([problem, problem]),
+  'config.json is no JSON': () => configInvalid([{ ...problem, path: 'config.json' }]),
   'nothing is set up': () =>
     noSettings({ root: '/builder' }, { config: undefined, problems: [], isMissing: true }),
   'the directory is gone': () => directoryLost('/builder'),

@@ -164,11 +164,16 @@ export const configInvalid = (
 ): Failure => ({
   kind: 'config-invalid',
   message: `config.json has ${problems.length === 1 ? 'a problem' : `${problems.length} problems`}.`,
-  hint: advice`Correct the file; it is read again when it changes. To reset a setting: ${ours('configure', '--reset SETTING')}`,
+  hint: problems.some(isOfWhole) ? reread : correctIt,
   exit: Exit.config,
   recovery: 'give-up',
   lines: problems.map(describe),
 });
+
+const correctIt = advice`Correct the file; it is read again when it changes. To reset a setting: ${ours('configure', '--reset SETTING')}`;
+/** Such a problem says what to do with the file, in which no setting can be reset. */
+const reread = 'The file is read again when it changes.';
+const isOfWhole = ({ path }: Problem): boolean => path.endsWith('config.json');
 
 /** Why there are no settings: config.json cannot be used, or nothing has been set up. */
 export function noSettings(

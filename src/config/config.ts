@@ -142,7 +142,8 @@ const sayOnce = (problem: Problem, index: number, all: readonly Problem[]): Prob
     ? { ...problem, hint: '' }
     : problem;
 
-const readMore = 'See docs/configuration.md for the values of each setting.';
+/** The advice where the value of a setting is none. */
+export const readMore = 'See docs/configuration.md for the values of each setting.';
 
 function problemOf(issue: v.InferIssue<typeof schema>): Problem {
   const name = v.getDotPath(issue) ?? whole;

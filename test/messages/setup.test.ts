@@ -1,6 +1,6 @@
 import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { checkConfig } from '../../src/config/config.ts';
+import { checkConfig, readMore } from '../../src/config/config.ts';
 import { layoutOf } from '../../src/config/layout.ts';
 import { describeProblem } from '../../src/domain/problem.ts';
 import { examine, type WantedFile } from '../../src/host/file-change.ts';
@@ -186,6 +186,8 @@ tells('setup', {
   'What configure refuses': {
     'one problem': () => [request.badSettings([problem]), ...request.badSettings([problem]).lines],
     'two problems': () => request.badSettings([problem, problem]),
+    'a value that a setting does not have': () =>
+      request.badSettings([{ ...problem, hint: readMore }]).lines,
     'a user without an entry': () => request.userUnknown(4711),
     'an image that is not there': () =>
       request.bundleProblems(join(tree, 'image'), undefined).map(describeProblem),

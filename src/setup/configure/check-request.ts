@@ -1,5 +1,5 @@
 /** Everything that can be wrong with what `configure` was asked for, found before anything is written. */
-import type { Config } from '../../config/config.ts';
+import { readMore, type Config } from '../../config/config.ts';
 import { layoutOf, stateDirectoryProblems } from '../../config/layout.ts';
 import { describeToOwner, type Problem } from '../../domain/problem.ts';
 import type { System } from '../../domain/guest-system.ts';
@@ -93,8 +93,12 @@ export function badSettings(problems: readonly Problem[]) {
       problems.length === 1
         ? 'There is a problem; nothing was changed:'
         : `There are ${problems.length} problems; nothing was changed:`,
-    hint: 'See docs/configuration.md for the values of each setting.',
+    hint: readMore,
     exit: Exit.usage,
-    lines: problems.map(describeToOwner),
+    lines: problems.map(withoutAdvice).map(describeToOwner),
   };
 }
+
+/** What stands below all of them need not stand behind one of them too. */
+const withoutAdvice = (problem: Problem): Problem =>
+  problem.hint === readMore ? { ...problem, hint: '' } : problem;

@@ -59,6 +59,16 @@ test.each([
     'a\n[left out]\nb',
   ],
   ['-----BEGIN PRIVATE KEY-----\\nAAAA"}\nnext: b', '[left out]"}\nnext: b'],
+  // On a serial console, with the times that our log of it has, and encrypted.
+  [
+    'a\n1Z -----BEGIN RSA PRIVATE KEY-----\r\n2026-11-29T19:52:11.006Z AAAA\r\n2026-11-29T19:52:11.010Z [   12.345678] BBBB=\r\n2026-11-29T19:52:11.006Z linuxkit-builder: b',
+    'a\n1Z [left out] \n2026-11-29T19:52:11.006Z linuxkit-builder: b',
+  ],
+  [
+    '  -----BEGIN RSA PRIVATE KEY-----\n  Proc-Type: 4,ENCRYPTED\n  DEK-Info: AES,00\n\n  AAAA\n  -----END RSA PRIVATE KEY-----\n  next: b',
+    '  [left out]\n  next: b',
+  ],
+  ['-----BEGIN PGP PRIVATE KEY BLOCK-----\\r\\n\\r\\nAAAA\\r\\n"}', '[left out]"}'],
   ...['GITHUB_TOKEN=', 'PGPASSWORD=', 'AWS_SECRET_ACCESS_KEY=', 'github_token: ', 'DB_PASS='].map(
     (name) => [`now ${name}hush`, `now ${name}[left out]`],
   ),
@@ -77,6 +87,7 @@ test.each([
   ['jane.doe@hal9000.acme.lan and jane@hal9000:', '[left out] and [left out]:'],
   ['git clone git@github.com:acme/hush.git', 'git clone [left out]'],
   ['by me:p%40ss@proxy.corp:3128 now', 'by [left out] now'],
+  ['by me:p%40ss@[fd00::1]:3128 now, jane@[::1]', 'by [left out] now, [left out]'],
   ['flake github:acme/hush/main#x', 'flake [left out]#x'],
   ['/Users/jane/x and /home/mary/y', '/Users/(user)/x and /home/(user)/y'],
   ['kept in /tmp/nix-build-acme-hush-1.0.drv-0', 'kept in /tmp/nix-build-[left out]-0'],
@@ -105,7 +116,24 @@ test.each([
   'Could not resolve host: cache.nixos.org',
 ])("what is nobody's stays: %j", (text) => expect(scrubbed(text, nothing)).toBe(text));
 
-test.each(['a', 'a:', 'a.', 'token', '-', '\\', 'a@', '1.', 'f:', '\u001b[', ' ', 'x-1:', '://'])(
+/** What a line may be full of. */
+const letters = [
+  'a',
+  'a:',
+  'a.',
+  'token',
+  '-',
+  '\\',
+  'a@',
+  '1.',
+  'f:',
+  '\u001b[',
+  ' ',
+  'x-1:',
+  '://',
+];
+const words = ['line 1: ', 'nix-build-', '=nix-build-', 'login ', 'A\n'];
+test.each([letters, words].flat())(
   'a guest that writes a line without an end does not keep it: %j',
   (part) => {
     const line = part.repeat(200_000 / part.length);

@@ -41,10 +41,18 @@ const host = `(\\\\*["']?)${publicHost}(?=[\\w.-]*[a-z])[\\w-]+(?:\\.[\\w-]+)*`;
 /** What has an `@` and is nobody: the guest, units, versions, ciphers. */
 const noPerson = `(?!${instance.sshAlias}\\b|\\d|openssh\\.com|libssh\\.org|[\\w.\\\\-]*\\.(?:service|socket|target|mount|device|slice|scope|timer|path|swap)\\b)`;
 
+/** Where a line ends, as a file, a serial console or JSON writes that, and what our log of a console, and a kernel, put before the next. */
+const nextLine = '[ \\t]*(?:\\\\r)?(?:\\n|\\\\n)(?:\\d{4}-[\\d:.T-]+Z )?(?:\\[[ \\d.]+\\])?[ \\t]*';
+/** What stands there between the first line of a key and its words. */
+const keyHeader = '(?:Proc-Type|DEK-Info|Version|Comment): [^\\n\\\\"]*';
+
 const forms: readonly (readonly [RegExp, string])[] = [
-  // Its lines end in a log as they do in a file, or as JSON writes that; the last one may be missing.
+  // The last line may be missing.
   [
-    /-----BEGIN [A-Z ]*PRIVATE KEY-----((\r?\n|\\n)[A-Za-z0-9+/=]+)*((\r?\n|\\n)-----END [A-Z ]*PRIVATE KEY-----)?/g,
+    new RegExp(
+      `-----BEGIN [A-Z ]{0,40}PRIVATE KEY(?: BLOCK)?-----(?:${nextLine}(?:${keyHeader}|[A-Za-z0-9+/=]*)(?=[ \\t]*(?:[\\n\\\\"']|$)))*(?:${nextLine}-----END [A-Z ]{0,40}PRIVATE KEY(?: BLOCK)?-----)?`,
+      'g',
+    ),
     leftOut,
   ],
   [new RegExp(`(?<![a-z\\d+.-])[a-z\\d+.-]+://${ourAddress}[^\\s"'\`<>]+`, 'gi'), leftOut],
@@ -70,7 +78,7 @@ const forms: readonly (readonly [RegExp, string])[] = [
   // Somebody at a machine, with a password or a path where there is one.
   [
     new RegExp(
-      `(?<![\\w.+%~-])(?!${instance.hostName}@)[\\w.+%~-]+(?::[^\\s"'\`<>@]{1,200})?@${noPerson}[\\w-]+(?:\\.[\\w-]+)*(?::[^\\s"'\`<>,]+)?`,
+      `(?<![\\w.+%~-])(?!${instance.hostName}@)[\\w.+%~-]+(?::[^\\s"'\`<>@]{1,200})?@(?:\\[[\\da-f:.]+\\]|${noPerson}[\\w-]+(?:\\.[\\w-]+)*)(?::[^\\s"'\`<>,]+)?`,
       'g',
     ),
     leftOut,
@@ -109,12 +117,12 @@ const forms: readonly (readonly [RegExp, string])[] = [
   [/(\/(?:Users|home)\/)(?!linuxbrew\b|Shared\b)[^\s/"'`:;,<>()\\]+/g, '$1(user)'],
   // What ssh repeats of a file that it has found wanting.
   [/(Bad configuration option: )\S+/g, `$1${leftOut}`],
-  [/(\bline \d+: [^\n"]* )"[^"\n]*"/g, `$1${leftOut}`],
+  [/(\bline \d+: [^\n"]{0,200} )"[^"\n]*"/g, `$1${leftOut}`],
   // Records that earlier releases have written repeat what a parser could not read, in several lines where the file had such.
   [/is (not (?:valid )?JSON|damaged)[ :](?:[^]{0,200}? is not valid JSON)?.*/g, `is $1 ${leftOut}`],
   // Of what is built the hash is enough, and of a build's directory its number.
   [/(?<![\da-z])([\dabcdfghijklmnpqrsvwxyz]{32})-[\w+.?=-]+/g, `$1-${leftOut}`],
-  [/(?<![a-z])nix-build-[\w+.?=-]+-(\d+)/g, `nix-build-${leftOut}-$1`],
+  [/(?<![a-z])nix-build-[\w+.?=-]{1,255}-(\d+)/g, `nix-build-${leftOut}-$1`],
   [/(?<![\w+.?=-])[\w+.?=-]+\.drv\b/g, `${leftOut}.drv`],
 ];
 

@@ -173,6 +173,11 @@ test.each([
   expect(scrubbed(text, nothing)).toBe(left),
 );
 
+test('a variable that holds nothing but colours takes nothing out', () => {
+  const values = ['\u001b[01;44;33m', '\\e[01;44;33m'];
+  expect(scrubbed('a: (b) ', { ...nothing, values })).toBe('a: (b) ');
+});
+
 test('of an address that is known the host alone is left out, too', () => {
   const texts = ['substituters = https://me:word@cache.corp.example/x https://cache.nixos.org'];
   const said = 'Could not resolve host: cache.corp.example; cache.nixos.org';
@@ -196,6 +201,10 @@ test('of what is secret every word is left out, as it is written, as it is meant
   expect(said('jane:hush@hal9:3128', 'jane hush hal9 3128')).toBe(
     '[left out] [left out] [left out] 3128',
   );
+  expect(said('http://j%61ne:p%40ss@[fd00::1]:3128', 'jane p@ss fd00::1')).toBe(
+    '[left out] [left out] [left out]',
+  );
+  expect(said('hu\\e[0msh-\\u0041bc', 'a hu\\e[0msh-\\u0041bc b')).toBe('a [left out] b');
   const usual = ['true', '42', 'root', 'x86_64-linux', '/usr/bin/ssh'];
   expect(said(usual.join('\n'), usual.join(' '))).toBe(usual.join(' '));
   const brew = ['/opt/homebrew', '/opt/homebrew/Cellar', '/opt/homebrew/bin/vfkit', '/usr/local'];
@@ -212,6 +221,9 @@ test.each([
   ['Environment="DB_PASSWORD=horse battery"', 'horse battery', 'Environment'],
   ['Host hal9\n  HostName hush.acme\n User jane', 'hal9 hush.acme jane', 'HostName'],
   ['substituters = https://jane:hush@nexus', 'jane hush nexus', 'substituters'],
+  // ssh makes names of hosts small, and says them so.
+  ['Host *\n  HostName HAL9.Acme.example', 'hal9.acme.example HAL9.Acme.example', 'HostName'],
+  ['Match host HAL9 exec "/opt/acme/x"', 'hal9 /opt/acme/x', 'Match host'],
 ])('of a file for Nix or ssh what somebody has chosen: %j', (file, known, ours) => {
   const told = scrubbed(`${known} ${ours}`, { ...nothing, texts: [file] });
   expect(told).toBe(`${known.replaceAll(/\S+/g, '[left out]')} ${ours}`);
@@ -220,7 +232,15 @@ test.each([
 test('of a healthy builder it says all that helps, whoever reads it', async () => {
   using rig = configureRig();
   const { layout, root, tree } = rig;
-  put(root.nixConf, 'experimental-features = nix-command flakes\nbuild-users-group = nixbld\n');
+  put(
+    root.nixConf,
+    '# see https://github.com/NixOS/x for more options.\nexperimental-features = nix-command flakes\nbuild-users-group = nixbld\n',
+  );
+  put(join(tree, 'etc/ssh/ssh_config'), '  # Site-wide options.\nHost *\n#  Ciphers aes128-ctr\n');
+  put(
+    join(tree, 'etc/systemd/system/nix-daemon.service'),
+    '[Unit]\nRequiresMountsFor=/nix/var\n[Install]\nWantedBy=multi-user.target\n',
+  );
   expect((await rig.run('-c', '1', '--accelerator', 'tcg')).failure).toBeUndefined();
   const env = {
     PATH: process.env['PATH'],
@@ -237,8 +257,22 @@ test('of a healthy builder it says all that helps, whoever reads it', async () =
     GITHUB_ACTIONS: 'true',
     RUNNER_OS: 'Linux',
     HTTPS_PROXY: 'http://proxy:3128',
-    NO_PROXY: 'localhost,127.0.0.1',
-    SSH_AUTH_SOCK: '/tmp/ssh-XXXXabcd/agent.1234',
+    https_proxy: 'https://127.0.0.1:7890',
+    NO_PROXY: 'localhost,127.0.0.1,.local',
+    // Of Macs, desktops, managers of Nodes and editors.
+    SSH_AUTH_SOCK: '/private/tmp/com.apple.launchd.abcdefg/Listeners',
+    NIX_PATH: 'nixpkgs=/nix/var/nix/profiles/per-user/root/channels/nixpkgs:/nix/channels',
+    GOOGLE_APPLICATION_CREDENTIALS: '/Users/ann/.config/gcloud/adc.json',
+    PASSWORD_STORE_DIR: '/home/ann/Library/store',
+    NVM_BIN: '/Users/ann/.nvm/versions/node/v20.20.2/bin',
+    FPATH: '/opt/homebrew/share/zsh/site-functions:/usr/share/zsh/5.9/functions',
+    XPC_SERVICE_NAME: 'application.com.apple.Terminal.1152921500311879701',
+    GNOME_TERMINAL_SCREEN: '/org/gnome/Terminal/screen/1234_ab',
+    VSCODE_GIT_ASKPASS_MAIN:
+      '/Applications/Visual Studio Code.app/Contents/Resources/app/extensions/git/askpass-main.js',
+    MEMORY_PRESSURE_WATCH: '/sys/fs/cgroup/user.slice/user-0.slice/session.slice/memory.pressure',
+    SUDO_COMMAND: '/usr/bin/linuxkit-builder doctor --report report.txt',
+    VISUAL: 'code --wait',
   };
   const said = [
     'linuxkit-builder 1.2.3, Node 20.20.2',
@@ -258,6 +292,14 @@ test('of a healthy builder it says all that helps, whoever reads it', async () =
     '[    0.000000] Command line: console=ttyS0 root=/dev/vda ro linuxkit.port=24083',
     'systemd[1]: Started getty@tty1.service - Getty on tty1; sshd[77]: Server listening on 0.0.0.0',
     'Could not resolve host: cache.nixos.org; Completed: 3 derivations',
+    'ok    versions: Node 20.20.2; options: --report FILE and --wait; functions, extensions, Resources',
+    'ok    keys: three key pairs, private and readable by their owner only, at home, in a keyring',
+    'see https://github.com/NixOS/nix in a Terminal; ~/.config/nix/nix.conf and ~/.local/bin/node',
+    'state in /private/tmp, /Users/Shared and /Library/LaunchDaemons; http and https; ~/Library/Logs',
+    "other lines apply: port 2222 (/etc/nix/linuxkit-builder/ssh_config, line 4); 'aes128-ctr'",
+    'add @/etc/nix/linuxkit-builder/machines to it; 1 bad configuration options. See ssh_config(5)',
+    'systemd[1]: Reached target multi-user.target; Created slice user.slice; memory.pressure',
+    '/nix/var/nix/profiles/per-user/root/channels, profiles, https://github.com/NixOS/nixpkgs',
   ].join('\n');
   const context = { env, home: '/home/ann' };
   expect(scrubbed(said, secretsOf(layout, context))).toBe(said);

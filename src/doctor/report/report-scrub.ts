@@ -22,7 +22,11 @@ export function scrubbed(text: string, { names, secrets, values, texts }: KnownS
     ...secrets.flatMap(wordsOfSecret),
     ...values.flatMap(wordsOfValue),
     ...texts.flatMap(wordsOfText),
-  ].flatMap((word) => [word, JSON.stringify(word).slice(1, -1)]);
+  ]
+    .flatMap((word) => [word, JSON.stringify(word).slice(1, -1)])
+    .map(asShown)
+    // Of a word of nothing but colours nothing is left.
+    .filter((word) => word.length > shortestName);
   // A directory first: what it is in may be left out by its form.
   const placed = without(asShown(text), told.filter(isPath));
   const known = longestFirst([...new Set(words)]).reduce(

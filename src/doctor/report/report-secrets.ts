@@ -13,10 +13,11 @@ import { secretName } from './report-forms.ts';
 import type { KnownSecrets } from './report-scrub.ts';
 
 /** Variables of which what they say is no secret. */
-const told = /^(PATH|HOME|PWD|OLDPWD|SHELL|SHLVL|USER|LOGNAME|_|LINUXKIT_BUILDER_(TREE|DIR))$/;
-/** Those that most have, of which a word is as a rule everybody's. */
+const told =
+  /^(PATH|HOME|PWD|OLDPWD|SHELL|SHLVL|USER|LOGNAME|_|SSH_AUTH_SOCK|MEMORY_PRESSURE_WATCH|LINUXKIT_BUILDER_(TREE|DIR))$/;
+/** Those that most have, of which a word is as a rule everybody's: of Nix and Node, of shells, desktops, editors and managers of programs. */
 const ordinary =
-  /^(NIX_(CONFIG|PROFILES|.*_FILE)|XDG_|LC_|LANG|TERM|COLORTERM|NODE|npm_|LS_COLORS$)/;
+  /^(NIX_(CONFIG|PROFILES|PATH|.*_FILE)|XDG_|LC_|LANG|TERM|COLORTERM|NODE|npm_|LS_COLORS$|NVM_|FNM_|VOLTA_|PNPM_|HOMEBREW_|(F|MAN|INFO)PATH$|EDITOR$|VISUAL$|PAGER$|VSCODE_|GIT_ASKPASS$|__CF|XPC_|ITERM_|GNOME_|SUDO_COMMAND$)/;
 /** Those of which no word is. */
 const secret = new RegExp(`${secretName}|_proxy$|^NIX_SSHOPTS$`, 'i');
 

@@ -11,7 +11,9 @@ const shortestSecret = 4;
 export function wordsOfSecret(text: string): string[] {
   const lines = text.split('\n').map((line) => line.trim());
   const words = [...lines, ...wordsIn(text)];
-  return [...words, ...words.flatMap(partsOf)].filter(isSomebodys(shortestSecret));
+  return [...words.flatMap(alsoSmall), ...words.flatMap(partsOf)].filter(
+    isSomebodys(shortestSecret),
+  );
 }
 
 /** Those of a value that is likely to be somebody's own: all that are long, and parts of addresses. */
@@ -22,13 +24,17 @@ export const wordsOfValue = (text: string): string[] => [
 ];
 
 /** Those of a file for Nix or ssh: not what every machine has there, unless what stands before it says that it is somebody's. */
-export const wordsOfText = (text: string): string[] => [
-  ...wordsIn(text).filter((word) => isSomebodys(longWord)(word) && !usual.test(word)),
-  ...wordsIn(text).flatMap(partsOf).filter(isSomebodys(shortestSecret)),
-  ...telling.flatMap((form) =>
-    [...text.matchAll(form)].flatMap(([, said = '']) => wordsOfSecret(said)),
-  ),
-];
+export function wordsOfText(text: string): string[] {
+  // Nobody repeats the comments, and those that come with Nix and ssh have many words of ours.
+  const words = wordsIn(text.replaceAll(/^\s*#.*/gm, ''));
+  return [
+    ...words.filter((word) => isSomebodys(longWord)(word) && !usual.test(word)),
+    ...words.flatMap(partsOf).filter(isSomebodys(shortestSecret)),
+    ...telling.flatMap((form) =>
+      [...text.matchAll(form)].flatMap(([, said = '']) => wordsOfSecret(said)),
+    ),
+  ];
+}
 
 /** With each that a path or a list of paths has in it, unless everybody has that path. */
 const wordsIn = (text: string): string[] =>
@@ -43,10 +49,17 @@ const wordsIn = (text: string): string[] =>
  * name, unless it may be a word of any sentence.
  */
 const partsOf = (word: string): string[] =>
-  [/:\/\/(?:([^/@:]*)(?::([^/@]*))?@)?([\w.-]+)/, /^([^/@:]+)(?::([^/@]*))?@([\w.-]+)/]
+  [
+    /:\/\/(?:([^/@:]*)(?::([^/@]*))?@)?([\w.-]+|\[[\da-f:.]+\])/i,
+    /^([^/@:]+)(?::([^/@]*))?@([\w.-]+|\[[\da-f:.]+\])/i,
+  ]
     .flatMap((form) => form.exec(word)?.slice(1) ?? [])
     .filter((part: string | undefined) => part !== undefined)
-    .flatMap((part) => [part, decoded(part), ...(/^[^.]*[\dA-Z-][^.]*(?=\.)/.exec(part) ?? [])]);
+    .flatMap((part) => [part, ...(/^[^.]*[\dA-Z-][^.]*(?=\.)/.exec(part) ?? [])])
+    .flatMap((part) => [...alsoSmall(part), decoded(part)]);
+
+/** ssh, and whatever reads addresses, says names of hosts in small letters. */
+const alsoSmall = (word: string): string[] => [word, word.toLowerCase()];
 
 function decoded(part: string): string {
   try {
@@ -63,7 +76,7 @@ const telling: readonly RegExp[] = [
   /(?:_proxy|NIX_SSHOPTS)["']?=(.*)/gi,
   /\bbuilders\s*=\s*(?!@)(\S+)/g,
   /(?:^|[=;])[ \t]*(\S+)[ \t]+[\w,]+-(?:linux|darwin)\b/gm,
-  /^[ \t]*(?:host|hostname|user|proxyjump|proxycommand|remotecommand|localcommand|setenv)[\s=]+(.*)/gim,
+  /^[ \t]*(?:host|match|hostname|user|proxyjump|proxycommand|remotecommand|localcommand|setenv)[\s=]+(.*)/gim,
 ];
 
 const isSomebodys =
@@ -87,14 +100,19 @@ const ours: ReadonlySet<string> = new Set([
 /** Words that are the same on every machine, or that stand in any sentence: without them a report tells nothing. */
 const everybodys: readonly RegExp[] = [
   /^(?:x86_64|aarch64|i686|armv\w+|riscv64)-(?:linux|darwin)$/,
-  /^@?\/(?:usr\/(?:local\/)?(?:s?bin|lib\w*|share)|s?bin|lib|dev|proc|nix\/(?:store|var\/nix)|run\/(?:current-system|wrappers|user)|(?:opt\/homebrew|usr\/local|home\/linuxbrew\/\.linuxbrew)(?:\/(?:s?bin|lib|opt|share|etc|Cellar|Caskroom|Frameworks|Homebrew))?|etc\/ss[hl])(?:\/[\w./@+-]*)?$/,
+  /^@?\/(?:usr\/(?:local\/)?(?:s?bin|lib\w*|share)|s?bin|lib|dev|proc|nix\/(?:store|var)|run\/(?:current-system|wrappers|user)|(?:opt\/homebrew|usr\/local|home\/linuxbrew\/\.linuxbrew)(?:\/(?:s?bin|lib|opt|share|etc|Cellar|Caskroom|Frameworks|Homebrew))?|etc\/ss[hl])(?:\/[\w./@+-]*)?$/,
   /^@?\/etc\/nix\/(?:nix\.conf|nix\.custom\.conf|machines|netrc)$/,
-  /^(?:nix(?:\.custom)?\.conf|ssh_config|known_hosts|config\.json|nix-daemon\.service|C\.UTF-8)$/,
+  new RegExp(`^@?/etc/nix/${instance.rootDirectory}/\\w+$`),
+  /^(?:nix(?:\.custom)?\.conf|ssh_config|known_hosts|client_ed25519|config\.json|nix-daemon\.service|multi-user\.target|C\.UTF-8)$/,
   /^(?:https:\/\/)?(?:cache\.)?nixos\.org\/?$/,
+  /^(?:https?|socks\dh?|github\.com|openssh\.com|nodejs\.org)$/,
   // Versions, and numbers as there are in each line.
   /^(?:v?\d+(?:\.\d+)+|\d{1,5})$/,
   /^(?:homebrew|linuxbrew|Cellar|root|builder|user|admin|daemon|guest|host|localhost|linux|darwin|proxy|cache|mirror|server|login|machine|password|account|default)$/i,
   /^(?:true|false|null|none|undefined|auto|exec|info|error|ssh-ng|nix-(?:daemon|store|build|command)|big-parallel|benchmark|nixos-test)$/i,
+  // Directories that most have, and what ssh's Match asks for.
+  /^(?:Users|home|private|folders|Library|Applications|Contents|Resources|Frameworks|Terminal|Documents|versions|profiles|per-user|channels|keyring|Listeners|\.(?:config|cache|local|ssh|nix-profile))$/,
+  /^(?:originalhost|localuser|canonical|final|tagged)$/i,
 ];
 
 /** In such files these are words of Nix, of ssh and of systemd, and names of variables. */

@@ -497,6 +497,26 @@ test('nothing that was planted anywhere is in it', needs('root'), async () => {
   expect(text).not.toContain(places.home);
 });
 
+test('of a log it has the end, however large that is and however lately it was rotated', async () => {
+  using rig = configureRig();
+  const { layout } = rig;
+  const report = join(rig.tree, 'report.txt');
+  put(`${layout.log}.1`, `${logged('first', '').repeat(400)}${logged('last-before', '')}`);
+  put(layout.log, logged('first-after', ''));
+  put(
+    layout.daemonOutput,
+    `${'it said something of no matter\n'.repeat(600_000)}and then gave up\n`,
+  );
+  const argv = ['doctor', '-d', layout.root, '--report', report];
+  await rig.anyWith({ LINUXKIT_BUILDER_TREE: rig.tree }, ...argv);
+  const text = readFileSync(report, 'utf8');
+  expect(text).toMatch(/"last-before".*\n.*"first-after"/);
+  expect(text).toMatch(
+    /^== daemon's output\n(it said something of no matter\n){49}and then gave up$/m,
+  );
+  expect(text.split('\n').length).toBeLessThan(450);
+});
+
 test('what a parser repeats of the settings is not among the findings as JSON', async () => {
   using rig = configureRig();
   mkdirSync(rig.layout.root, { recursive: true, mode: 0o700 });

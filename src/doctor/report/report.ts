@@ -11,6 +11,7 @@ import { plainly, type Text } from '../../system/advice.ts';
 import { run } from '../../system/process/child.ts';
 import { Failed } from '../../system/failure.ts';
 import { readIfThere } from '../../system/files/files.ts';
+import { lastLinesOf } from '../../system/files/rotated-log.ts';
 import { hostFacts, systemVersion } from '../../system/host/host.ts';
 import { fieldsOf } from '../../system/socket/json-lines.ts';
 import { counted } from '../../domain/counted.ts';
@@ -51,7 +52,7 @@ async function partsOf({ layout, context, version, found }: ReportInput): Promis
   const part = async (title: string, lines: () => readonly string[] | Promise<readonly string[]>) =>
     [title, await orWhy(lines)] as const;
   const tail = (title: string, path: string, count: number) =>
-    part(title, () => lastLines(readIfThere(path), count));
+    part(title, () => lastLinesOf(path, count) ?? ['(none)']);
   return [
     await part('machine', () => machineLines(layout, context, version)),
     await part('doctor', () => found.map(plainly)),
@@ -148,9 +149,6 @@ const namesIn = (folder: string): readonly string[] =>
   existsSync(folder) ? readdirSync(folder).sort() : ['(none)'];
 
 const jsonLines = (value: unknown): readonly string[] => JSON.stringify(value, null, 1).split('\n');
-
-const lastLines = (text: string | undefined, count: number): readonly string[] =>
-  text === undefined ? ['(none)'] : text.trimEnd().split('\n').slice(-count);
 
 /** In characters. What is longer is a dump, which nobody reads in a report. */
 const longestLine = 2000;

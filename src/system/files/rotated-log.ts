@@ -96,6 +96,31 @@ export class RotatedLog {
   }
 }
 
+/** Of each file no more is read than this, of a line that is longer nothing. */
+const endBytes = 1024 * 1024;
+
+/** The last lines of a log, however large it has grown and however lately it was rotated; undefined where there is none. Failed `cannot-read`. */
+export function lastLinesOf(path: string, count: number): readonly string[] | undefined {
+  const [older, newest] = [`${path}.1`, path].map(linesAtEnd);
+  if (older === undefined && newest === undefined) return undefined;
+  return [...(older ?? []), ...(newest ?? [])].slice(-count);
+}
+
+function linesAtEnd(path: string): string[] | undefined {
+  const part = openIfThere(path);
+  if (part === undefined) return undefined;
+  try {
+    const from = Math.max(0, fstatSync(part.fd).size - endBytes);
+    const bytes = Buffer.alloc(endBytes);
+    const length = readSync(part.fd, bytes, 0, endBytes, from);
+    const lines = bytes.toString('utf8', 0, length).trimEnd().split('\n');
+    // Of a line that is cut through nobody would know what is secret in it.
+    return from === 0 ? lines : lines.slice(1);
+  } finally {
+    close(part);
+  }
+}
+
 /** Without waiting for the writer of what is no file (fifo(7)). */
 function openIfThere(name: string): Part | undefined {
   let fd: number;

@@ -13,7 +13,8 @@ let
     extraSystems = if cfg.extraSystems == [ ] then null else cfg.extraSystems;
     idle = if cfg.onDemand.enable then { how = "stop"; inherit (cfg.onDemand) after; } else { how = "never"; };
   };
-  settings = told // cfg.settings;
+  # A part of `idle` in the settings leaves the other parts to the options.
+  settings = told // cfg.settings // lib.optionalAttrs (builtins.isAttrs (cfg.settings.idle or null)) { idle = told.idle // cfg.settings.idle; };
   # What the options name otherwise than config.json does. Of `start` and `idle` they have only a part, so that `settings` may say more.
   optionOf = {
     system = "systems";

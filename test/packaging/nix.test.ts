@@ -490,6 +490,25 @@ describe('the other modules', needs(evaluator), () => {
   );
 
   test.each(['darwin', 'nixos', 'home'] as const)(
+    '%s: a part of idle in the settings leaves the other parts to the options',
+    (name) => {
+      const idleWith = (onDemand: Set, idle: Set) => {
+        const said = { enable: true, onDemand, settings: { idle } };
+        const { idle: told } = JSON.parse(moduleOf(name, { said }).settings) as { idle: Set };
+        return told;
+      };
+      const after = { enable: true, after: '1 h' };
+      expect(idleWith(after, { how: 'auto' })).toEqual({ how: 'auto', after: '1 h' });
+      expect(idleWith(after, { onBattery: 'now' })).toEqual({
+        how: 'stop',
+        after: '1 h',
+        onBattery: 'now',
+      });
+      expect(idleWith({ enable: false }, { onBattery: 'now' })).toMatchObject({ how: 'never' });
+    },
+  );
+
+  test.each(['darwin', 'nixos', 'home'] as const)(
     '%s: settings do not contradict what Nix and ssh are told',
     (name) => {
       const said = { enable: true, systems: ['x86_64-linux'], port: 24100, cores: 2 };

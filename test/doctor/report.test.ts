@@ -204,6 +204,11 @@ test('of what is secret every word is left out, as it is written, as it is meant
   expect(said('http://j%61ne:p%40ss@[fd00::1]:3128', 'jane p@ss fd00::1')).toBe(
     '[left out] [left out] [left out]',
   );
+  // Whatever is in a password, it is known as a whole, too.
+  expect(said('machine a login b password x,1=y;z', 'x,1=y;z')).toBe('[left out]');
+  expect(said('password "x y;z" # mine', 'with x y;z')).toBe('with [left out]');
+  expect(said('http://me:a,b=c;d@proxy.acme', 'a,b=c;d')).toBe('[left out]');
+  expect(said('http://me:a@b1@proxy.acme', 'a@b1 by proxy.acme')).toBe('[left out] by [left out]');
   expect(said('hu\\e[0msh-\\u0041bc', 'a hu\\e[0msh-\\u0041bc b')).toBe('a [left out] b');
   const usual = ['true', '42', 'root', 'x86_64-linux', '/usr/bin/ssh'];
   expect(said(usual.join('\n'), usual.join(' '))).toBe(usual.join(' '));

@@ -10,7 +10,11 @@ const shortestSecret = 4;
 /** All words of what is secret as a whole, and of an address each part alone. */
 export function wordsOfSecret(text: string): string[] {
   const lines = text.split('\n').map((line) => line.trim());
-  const words = [...lines, ...wordsIn(text)];
+  // A password may have in it what ends a word elsewhere.
+  const whole = [...text.matchAll(/"([^"]*)"|(\S+)/g)].map(
+    ([, quoted, bare]) => quoted ?? bare ?? '',
+  );
+  const words = [...lines, ...whole, ...wordsIn(text)];
   return [...words.flatMap(alsoSmall), ...words.flatMap(partsOf)].filter(
     isSomebodys(shortestSecret),
   );
@@ -50,8 +54,8 @@ const wordsIn = (text: string): string[] =>
  */
 const partsOf = (word: string): string[] =>
   [
-    /:\/\/(?:([^/@:]*)(?::([^/@]*))?@)?([\w.-]+|\[[\da-f:.]+\])/i,
-    /^([^/@:]+)(?::([^/@]*))?@([\w.-]+|\[[\da-f:.]+\])/i,
+    /:\/\/(?:([^/@:]*)(?::([^/]*))?@)?([\w.-]+|\[[\da-f:.]+\])/i,
+    /^([^/@:]+)(?::([^/]*))?@([\w.-]+|\[[\da-f:.]+\])/i,
   ]
     .flatMap((form) => form.exec(word)?.slice(1) ?? [])
     .filter((part: string | undefined) => part !== undefined)

@@ -68,6 +68,11 @@ test.each([
     '  -----BEGIN RSA PRIVATE KEY-----\n  Proc-Type: 4,ENCRYPTED\n  DEK-Info: AES,00\n\n  AAAA\n  -----END RSA PRIVATE KEY-----\n  next: b',
     '  [left out]\n  next: b',
   ],
+  // Its beginning is further up than the report begins; and what is no key, but as long.
+  [
+    `2026-11-29T19:52:11.006Z ${'aB/4'.repeat(16)}\nAAAA=\n-----END RSA PRIVATE KEY-----\nsha256 ${'0f'.repeat(32)}`,
+    `2026-11-29T19:52:11.006Z [left out]\n[left out]\n-----END RSA PRIVATE KEY-----\nsha256 ${'0f'.repeat(32)}`,
+  ],
   ['-----BEGIN PGP PRIVATE KEY BLOCK-----\\r\\n\\r\\nAAAA\\r\\n"}', '[left out]"}'],
   ...['GITHUB_TOKEN=', 'PGPASSWORD=', 'AWS_SECRET_ACCESS_KEY=', 'github_token: ', 'DB_PASS='].map(
     (name) => [`now ${name}hush`, `now ${name}[left out]`],

@@ -55,6 +55,15 @@ const forms: readonly (readonly [RegExp, string])[] = [
     ),
     leftOut,
   ],
+  // Of one whose beginning is further up than a log is shown: its full lines, and the last.
+  [/(?<![\w+/=])(?![\da-f]+(?![\w+/=]))[A-Za-z\d+/]{60,}={0,2}(?![\w+/=])/g, leftOut],
+  [
+    new RegExp(
+      `(?<![\\w+/=])[A-Za-z\\d+/]{1,76}={0,2}(?=${nextLine}-----END [A-Z ]{0,40}PRIVATE KEY)`,
+      'g',
+    ),
+    leftOut,
+  ],
   [new RegExp(`(?<![a-z\\d+.-])[a-z\\d+.-]+://${ourAddress}[^\\s"'\`<>]+`, 'gi'), leftOut],
   // Whatever a line says of these, it says it behind the word.
   [new RegExp(`(?<![\\w.-])(${secretName}\\\\*["']?[ \\t]*[:=][ \\t]*).*`, 'gi'), `$1${leftOut}`],

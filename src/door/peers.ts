@@ -1,6 +1,7 @@
 /** Whose connections those are that come to a port of this host, where the system tells (Linux). */
+import { readFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
-import { readIfThere } from '../system/files/files.ts';
+import { errorCode } from '../system/failure.ts';
 import type { User } from './queue.ts';
 
 /**
@@ -31,10 +32,20 @@ export const peerOf = ({
 /** The same for this host now; undefined where it does not tell. */
 export function usersOf(port: number): ReadonlyMap<string, number> | undefined {
   // The numbers in it are the machine's own words: as written above where it is little-endian, as all that we run on are.
-  const table = process.platform === 'linux' ? readIfThere('/proc/net/tcp') : undefined;
+  const table = process.platform === 'linux' ? tableIn('/proc/net/tcp') : undefined;
   if (table === undefined) return undefined;
   // None where the kernel has no IPv6.
-  return usersIn(table + (readIfThere('/proc/net/tcp6') ?? ''), port);
+  return usersIn(table + (tableIn('/proc/net/tcp6') ?? ''), port);
+}
+
+/** However long it is: 131,072 connections that have ended are 20 MB. */
+function tableIn(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    if (errorCode(error) === undefined) throw error;
+    return undefined;
+  }
 }
 
 /** Who can read the keys, and so log in: whoever runs the daemon, and root. */

@@ -1,5 +1,6 @@
 /** What a VM boots: LinuxKit's triple PREFIX-kernel, PREFIX-initrd.img, PREFIX-cmdline, and our manifest when we made it. */
 import { sha256 } from '../system/digest.ts';
+import { readRegular } from '../system/files/others-files.ts';
 import { refusal } from '../system/files/reasons.ts';
 import { closeSync, openSync, readFileSync, readSync, statSync } from 'node:fs';
 import * as v from 'valibot';
@@ -59,10 +60,11 @@ export type Manifest = v.InferOutput<typeof manifestSchema>;
 
 /** The manifest of a bundle, or undefined if it has none: a triple made by others. */
 export function readManifest(bundle: BootImage): Manifest | undefined {
-  const text = contentOf(bundle.manifest);
-  if (text === undefined) return undefined;
+  const found = statSync(bundle.manifest, { throwIfNoEntry: false });
+  if (found === undefined) return undefined;
+  const text = textOf(bundle.manifest);
   try {
-    return v.parse(manifestSchema, JSON.parse(text.toString('utf8')));
+    return v.parse(manifestSchema, JSON.parse(text));
   } catch (error) {
     const why = `cannot read its manifest ${bundle.manifest} (${refusal(error)})`;
     throw bad('image-manifest-broken', why, Exit.dataError);
@@ -149,7 +151,7 @@ const isCompressed = (head: Buffer): boolean =>
 
 /** A kernel takes one line; 2048 bytes on x86 and arm64 (COMMAND_LINE_SIZE). */
 function checkCmdline(path: string): void {
-  const text = readFileSync(path, 'utf8').replace(/\n$/, '');
+  const text = textOf(path).replace(/\n$/, '');
   if (/[\n\0]/.test(text))
     throw bad('image-cmdline-bad', `${path} has more than one line`, Exit.dataError);
   if (Buffer.byteLength(text) > 2000)
@@ -171,9 +173,11 @@ function startOf(path: string, bytes: number): Buffer {
   }
 }
 
-function contentOf(path: string): Buffer | undefined {
-  const found = statSync(path, { throwIfNoEntry: false });
-  return found === undefined ? undefined : readFileSync(path);
+/** The directory may be another user's, who has put there what never ends. */
+function textOf(path: string): string {
+  const answer = readRegular(path, 'utf8');
+  if (answer.kind === 'text') return answer.text;
+  throw bad('image-unreadable', `cannot read ${path} (${answer.why})`, Exit.noInput);
 }
 
 const bad = (kind: string, why: string, exit: 65 | 66, recovery: Recovery = 'give-up'): Failed =>

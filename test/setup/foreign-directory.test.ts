@@ -12,12 +12,15 @@ import {
   rmSync,
   statSync,
   symlinkSync,
+  truncateSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { builtImage } from '../../src/config/image-prefix.ts';
 import { layoutOf, type Layout } from '../../src/config/layout.ts';
+import { nativeSystem } from '../../src/domain/guest-system.ts';
 import { systemPathsOf, rootPaths } from '../../src/host/system-paths.ts';
 import { buildProgram, type BuiltProgram } from '../fakes/program.ts';
 import {
@@ -35,6 +38,7 @@ import {
 import { plainly } from '../../src/system/advice.ts';
 import { failureOf, type Failure } from '../../src/system/failure.ts';
 import { makePrivate } from '../../src/system/files/files.ts';
+import { bundleAt } from '../../src/vm/boot-image.ts';
 import { configureRig, snapshot } from './configure-rig.ts';
 import { needs } from '../needs.ts';
 import { nothingToUndo } from '../../src/setup/root/root-removal.ts';
@@ -126,8 +130,8 @@ describe('a directory of another user', needs('root'), () => {
     expect(run('logs', '-d', layout.root).status).toBe(0);
   });
 
-  // Behaviour 218: If a pipe, a link to a device or a file larger than 16 MiB is in the place of the settings or a
-  // record in a state directory, it is not read, and no command waits for it.
+  // Behaviour 218: If a pipe, a link to a device or a file larger than 16 MiB is in the place of the settings, a record
+  // or an image's manifest in a state directory, it is not read, and no command waits for it.
   test.each([
     ['status'],
     ['list'],
@@ -135,13 +139,22 @@ describe('a directory of another user', needs('root'), () => {
     ['machines'],
     ['ssh-config'],
     ['daemon', '--dry-run'],
+    ['image', 'info'],
+    ['logs'],
     ['configure', '--no-root'],
   ])('has root wait for nothing, and read nothing without end: %s', (verb, ...options) => {
-    const { config, status, boots, day, sshConfig, machines, verdicts, receipts } = layout;
+    const { config, status, boots, day, sshConfig, machines, verdicts, receipts, log } = layout;
     mkdirSync(layout.state, { recursive: true });
-    for (const path of [config, boots, day, sshConfig, machines, verdicts, receipts])
+    mkdirSync(layout.images);
+    const bundle = bundleAt(builtImage(layout, nativeSystem(process.arch)));
+    const settings = verb === 'image' ? [] : [config];
+    for (const path of [...settings, boots, day, sshConfig, machines, verdicts, receipts])
       expect(spawnSync('mkfifo', [path]).status).toBe(0);
+    expect(spawnSync('mkfifo', [bundle.manifest]).status).toBe(0);
+    for (const path of [bundle.kernel, bundle.initrd, bundle.cmdline]) writeFileSync(path, 'x');
     symlinkSync('/dev/zero', status);
+    writeFileSync(log, '');
+    truncateSync(log, 1024 ** 4);
     chownSync(layout.root, nobody, nobody);
     const ran = run(verb, ...options, '-d', layout.root);
     expect([ran.signal, ran.stderr]).toEqual([

@@ -48,6 +48,20 @@ describe('a file that somebody else keeps', () => {
         truncateSync(path, 1 << 30);
       }),
     ).toEqual([undefined, 'it is larger than 16 MiB']));
+  test('may be what says that it is empty, and never ends', needs('Linux'), () =>
+    expect(look((path) => symlinkSync('/proc/self/pagemap', path))).toEqual([
+      undefined,
+      'it is larger than 16 MiB',
+    ]),
+  );
+  test('may be what /proc has', needs('Linux'), () =>
+    expect(look((path) => symlinkSync('/proc/self/limits', path))).toEqual([
+      expect.stringMatching(/^Limit[^]*\n$/) as string,
+      undefined,
+    ]),
+  );
+  test('may be as large as settings ever are', () =>
+    expect(look((path) => writeFileSync(path, 'x'.repeat(1 << 24)))[0]).toHaveLength(1 << 24));
   test('may be for others only', needs('ordinary user'), () =>
     expect(
       look((path) => {

@@ -63,6 +63,8 @@ export class RotatedLog {
     const { size } = fstatSync(fd);
     // Somebody emptied it.
     if (size < this.#cursor) this.#cursor = 0;
+    // None of ours is so long; what somebody else has put there may be sparse, and larger than any memory.
+    this.#cursor = Math.max(this.#cursor, size - mostBytes);
     const bytes = Buffer.allocUnsafe(size - this.#cursor);
     const length = readSync(fd, bytes, 0, bytes.length, this.#cursor);
     this.#cursor += length;
@@ -120,6 +122,9 @@ function linesAtEnd(path: string): string[] | undefined {
     close(part);
   }
 }
+
+/** At once; what is before that is left out. */
+const mostBytes = 16 * 1024 * 1024;
 
 /** Without waiting for the writer of what is no file (fifo(7)). */
 function openIfThere(name: string): Part | undefined {

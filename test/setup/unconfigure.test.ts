@@ -204,6 +204,8 @@ describe('unconfigure', needs('root'), () => {
       'networks-unfit.json',
     ])
       put(join(state, name), 'ours');
+    // As a daemon that was killed leaves them.
+    for (const path of [layout.daemonPid, layout.pid('daemon')]) put(path, 'ours');
     put(join(state, 'notes/thesis.txt'), 'mine');
     const { out } = await rig.unconfigure('--purge', '-y');
     expect(out.at(-1)).toMatch(/Left the others: nix-state\/notes$/);

@@ -16,7 +16,7 @@ const names: ReadonlySet<string> = new Set([
   'accelerators.json',
   'networks-unfit.json',
   ...['kernel', 'lock'].map((suffix) => `${basename(startLock)}.${suffix}`),
-  ...[...vmNames, ...networkNames, 'trial'].flatMap((program) =>
+  ...[...vmNames, ...networkNames, 'trial', 'daemon'].flatMap((program) =>
     [others.pid, others.pidRecord].map((place) => basename(place(program))),
   ),
 ]);

@@ -6,6 +6,7 @@ import type { Problem } from '../domain/problem.ts';
 import { errorCode, Exit, Failed, type Failure } from '../system/failure.ts';
 import { isPassage, makeDirectory } from '../system/files/files.ts';
 import { cannotWrite } from '../system/files/cannot-write.ts';
+import { plainText } from '../system/plain-text.ts';
 import { shellWord } from '../system/shell.ts';
 import { readLegacy } from './legacy.ts';
 import { closeDirectory, distrustOf, type Distrust } from '../host/directory/state-directory.ts';
@@ -59,13 +60,13 @@ export function describeOthers(
       ];
     case 'planted':
       return [
-        `is writable by other users, and contains ${distrust.path}, which belongs to one of them (uid ${distrust.uid})`,
+        `is writable by other users, and contains ${plainText(distrust.path)}, which belongs to one of them (uid ${distrust.uid})`,
         'See what it is, and delete it. Look at config.json as well. Or choose another directory with -d.',
       ];
     case 'loose':
       return [
-        `is writable by other users, as is ${distrust.path} in it`,
-        `Check its contents. If they are yours, run: chmod go-w ${quotedWord(distrust.path)}`,
+        `is writable by other users, as is ${plainText(distrust.path)} in it`,
+        `Check its contents. If they are yours, run: chmod go-w ${quotedWord(plainText(distrust.path))}`,
       ];
     case 'below-others':
       return [

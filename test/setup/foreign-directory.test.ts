@@ -225,6 +225,20 @@ describe('a directory of another user', needs('root'), () => {
     },
   );
 
+  test.each(['stop', 'status', 'configure'])(
+    'in which another has put a name with a line of his own shows no such line: %s',
+    (verb) => {
+      lay();
+      chmodSync(layout.root, 0o777);
+      const planted = join(layout.root, 'x\nlinuxkit-builder: run this: curl his | sh');
+      put(planted, '');
+      chownSync(planted, nobody, nobody);
+      const { stdout, stderr } = run(verb, '-d', layout.root);
+      expect(stderr).toContain('x linuxkit-builder: run this');
+      expect(stdout + stderr).not.toMatch(/^linuxkit-builder: run this/m);
+    },
+  );
+
   test.each(['start', 'daemon', 'configure', 'doctor'])(
     'that others can write, with a file that they can write, is made private by nobody: %s',
     (verb) => {

@@ -207,10 +207,14 @@ describe('unconfigure', needs('root'), () => {
     // As a daemon that was killed leaves them.
     for (const path of [layout.daemonPid, layout.pid('daemon')]) put(path, 'ours');
     put(join(state, 'notes/thesis.txt'), 'mine');
+    put(join(state, 'a\nlinuxkit-builder: b'), 'mine');
     const { out } = await rig.unconfigure('--purge', '-y');
-    expect(out.at(-1)).toMatch(/Left the others: nix-state\/notes$/);
+    expect(out.at(-1)).toMatch(
+      /Left the others: nix-state\/a linuxkit-builder: b, nix-state\/notes$/,
+    );
     expect(Object.keys(snapshot(layout.root))).toEqual([
       'nix-state',
+      'nix-state/a\nlinuxkit-builder: b',
       'nix-state/notes',
       'nix-state/notes/thesis.txt',
     ]);

@@ -6,6 +6,7 @@ import { barrierWords } from '../../system/files/barrier.ts';
 import { errorCode, Exit, Failed, type Failure } from '../../system/failure.ts';
 import { reasons } from '../../system/files/reasons.ts';
 import { makePrivate, namesIfThere, readIfThere } from '../../system/files/files.ts';
+import { plainText } from '../../system/plain-text.ts';
 import { quotedWord } from '../../system/shell.ts';
 import { advice, ours } from '../../system/advice.ts';
 
@@ -143,14 +144,18 @@ const isUnmapped = (uid: number): boolean =>
   !/^ *0 +0 +4294967295$/m.test(readIfThere('/proc/self/uid_map') ?? '');
 
 /** In a sentence. */
-const describeDistrust = (distrust: Distrust): string =>
-  ({
-    foreign: `${distrust.path} belongs to another user (uid ${'uid' in distrust ? distrust.uid : 0})`,
-    open: `${distrust.path} is writable by other users`,
-    planted: `${distrust.path} belongs to another user (uid ${'uid' in distrust ? distrust.uid : 0}), who could write to its directory`,
-    loose: `${distrust.path} and the state directory are writable by other users`,
-    'below-others': `${distrust.path}, which contains the state directory, can be changed by other users`,
-  })[distrust.kind];
+function describeDistrust(distrust: Distrust): string {
+  const uid = 'uid' in distrust ? distrust.uid : 0;
+  // Another user may have chosen the name, with a line of his own in it.
+  const path = plainText(distrust.path);
+  return {
+    foreign: `${path} belongs to another user (uid ${uid})`,
+    open: `${path} is writable by other users`,
+    planted: `${path} belongs to another user (uid ${uid}), who could write to its directory`,
+    loose: `${path} and the state directory are writable by other users`,
+    'below-others': `${path}, which contains the state directory, can be changed by other users`,
+  }[distrust.kind];
+}
 
 /** Fails where a verb would obey what others have put there. What a look shows is said to be theirs. */
 export function checkTrust(layout: Place, use: Use, warn: (line: string) => void): void {
@@ -175,7 +180,7 @@ export function distrusted(distrust: Distrust, root: string): Failure {
     foreign: advice`Run this as its owner: sudo -u '#${'uid' in distrust ? distrust.uid : 0}' linuxkit-builder ... -d ${quotedWord(root)}. If the owner is gone, an administrator can remove root's part of the builder: sudo ${ours('unconfigure', '--owner-gone')}`,
     open: `If everything in it is yours, run: chmod go-w ${quotedWord(distrust.path)}`,
     planted: `See what it is, and delete it. Look at config.json as well. Then run: chmod go-w ${quotedWord(dirname(distrust.path))}`,
-    loose: `Check its contents. If they are yours, run: chmod go-w ${quotedWord(distrust.path)}`,
+    loose: `Check its contents. If they are yours, run: chmod go-w ${quotedWord(plainText(distrust.path))}`,
     'below-others': `If it is yours, run: chmod go-w ${quotedWord(distrust.path)}. Otherwise use -d to choose a directory whose parent directories nobody else can change.`,
   };
   return {

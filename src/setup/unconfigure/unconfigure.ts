@@ -9,6 +9,7 @@ import { nothingToUndo, removalScript } from '../root/root-removal.ts';
 import { applyUndo, describeUndo } from '../../host/undo.ts';
 import { Exit, Failed, type Failure } from '../../system/failure.ts';
 import { makeDirectory } from '../../system/files/files.ts';
+import { plainText } from '../../system/plain-text.ts';
 import { withOperationLock } from '../../system/lock/lock.ts';
 import { letIntoBackups } from '../backups.ts';
 import { isYes } from '../../command/ask.ts';
@@ -143,7 +144,7 @@ export const leftDirectory = (directory: string): string =>
 export const deletedDirectory = (directory: string, left: readonly string[]): string =>
   left.length === 0
     ? `Deleted ${directory}`
-    : `Deleted our files in ${directory}. Left the others: ${left.join(', ')}`;
+    : `Deleted our files in ${directory}. Left the others: ${left.map(plainText).join(', ')}`;
 
 export const keptThese = (loss: readonly string[], directory: string): Text[] => [
   `Kept ${describeLoss(loss, directory)}`,

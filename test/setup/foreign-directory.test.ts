@@ -5,6 +5,7 @@ import {
   chmodSync,
   chownSync,
   existsSync,
+  lchownSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
@@ -384,6 +385,50 @@ describe('a directory of a user', needs('root'), () => {
     for (const use of ['look', 'ask', 'end', 'wait'] as const)
       checkTrust(layout, use, (line) => warnings.push(line));
     expect(warnings).toEqual([expect.stringContaining(above)]);
+  });
+
+  test('that others can write is closed, by each of its names', () => {
+    mkdirSync(layout.state);
+    chownSync(layout.state, user, user);
+    const other = layoutOf(join(tree, 'other'));
+    symlinkSync(layout.root, other.root);
+    lchownSync(other.root, user, user);
+    for (const each of [layout, other]) {
+      chmodSync(layout.root, 0o777);
+      expect(distrustOf(each)).toEqual({ kind: 'open', path: each.root });
+      closeDirectories(each);
+      expect(statSync(layout.root).mode & 0o777).toBe(0o700);
+    }
+  });
+
+  test('below others is no reason to close what they have put in its place', () => {
+    const other = join(tree, 'other');
+    mkdirSync(other, { mode: 0o755 });
+    chownSync(other, user, user);
+    renameSync(layout.root, `${layout.root}.real`);
+    symlinkSync(other, layout.root);
+    chmodSync(dirname(layout.root), 0o777);
+    expect(() => closeDirectories(layout)).toThrow(dirname(layout.root));
+    expect(statSync(other).mode & 0o777).toBe(0o755);
+  });
+
+  test('with a link to what is below others is refused, and by a link of others as well', () => {
+    const shared = join(tree, 'shared');
+    mkdirSync(join(shared, 'images'), { recursive: true, mode: 0o755 });
+    chownSync(join(shared, 'images'), user, user);
+    symlinkSync(join(shared, 'images'), layout.images);
+    expect(distrustOf(layout)).toBeUndefined();
+    chmodSync(shared, 0o777);
+    expect(distrustOf(layout)).toEqual({ kind: 'below-others', path: shared });
+    rmSync(layout.images);
+    const given = layoutOf(join(tree, 'sticky/state'));
+    mkdirSync(join(tree, 'sticky'));
+    chmodSync(join(tree, 'sticky'), 0o1777);
+    symlinkSync(layout.root, given.root);
+    lchownSync(given.root, user, user);
+    expect(distrustOf(given)).toBeUndefined();
+    lchownSync(given.root, nobody - 1, user);
+    expect(distrustOf(given)).toEqual({ kind: 'below-others', path: given.root });
   });
 });
 

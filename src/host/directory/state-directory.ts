@@ -1,14 +1,15 @@
 /** Whose a state directory is: whether a verb may work in it. */
-import { chmodSync, existsSync, lstatSync, realpathSync, statSync, type Stats } from 'node:fs';
+import { chmodSync, lstatSync, statSync, type Stats } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Layout } from '../../config/layout.ts';
 import { barrierWords } from '../../system/files/barrier.ts';
 import { errorCode, Exit, Failed, type Failure } from '../../system/failure.ts';
 import { reasons } from '../../system/files/reasons.ts';
-import { makePrivate, namesIfThere, readIfThere } from '../../system/files/files.ts';
+import { makePrivate, namesIfThere } from '../../system/files/files.ts';
 import { plainText } from '../../system/plain-text.ts';
 import { quotedWord } from '../../system/shell.ts';
 import { advice, ours } from '../../system/advice.ts';
+import { othersAbove } from './above.ts';
 
 /**
  * What a verb does there: looks; asks the daemon by its socket; ends it, and what it has left; makes the directory right first, or says what
@@ -30,7 +31,6 @@ export type Distrust =
 
 /** Undefined where the directory is the user's own, and nobody else can write there; and where there is none. */
 export function distrustOf(layout: Place): Distrust | undefined {
-  const { root } = layout;
   const me = process.geteuid?.();
   for (const path of workedIn(layout)) {
     const stats = lookAt(path);
@@ -38,8 +38,13 @@ export function distrustOf(layout: Place): Distrust | undefined {
     if (stats.uid !== me) return { kind: 'foreign', path, uid: stats.uid };
     if ((stats.mode & 0o022) !== 0) return plantedIn(layout) ?? { kind: 'open', path };
   }
-  const above = aboveOf(root).find((path) => isOthers(path, me));
-  return above === undefined ? undefined : { kind: 'below-others', path: above };
+  return belowOthers(layout);
+}
+
+/** A link in it, of the user's own, may lead below others as well. */
+function belowOthers(layout: Place): Distrust | undefined {
+  const path = othersAbove(workedIn(layout));
+  return path === undefined ? undefined : { kind: 'below-others', path };
 }
 
 type Place = Pick<Layout, 'root' | 'state' | 'keys' | 'images' | 'downloads'>;
@@ -71,17 +76,20 @@ export function closeDirectory(path: string, layout: Place, close: (path: string
   }
 }
 
-/** The same of those that a daemon works in. Failed as well where that is not enough; it may be mended while a daemon waits. */
+/**
+ * The same of those that a daemon works in. Failed as well where that is not enough; it may be mended while a daemon waits. Where others can
+ * put a link in its place none is closed: it would be any directory of ours, root's `/etc` as well.
+ */
 export function closeDirectories(layout: Place): void {
+  refuseForNow(belowOthers(layout), layout);
   for (const path of workedIn(layout))
     if (lookAt(path) !== undefined) closeDirectory(path, layout, makePrivate);
-  const distrust = distrustOf(layout);
+  refuseForNow(distrustOf(layout), layout);
+}
+
+function refuseForNow(distrust: Distrust | undefined, { root }: Place): void {
   if (distrust !== undefined)
-    throw new Failed({
-      ...distrusted(distrust, layout.root),
-      recovery: 'wait',
-      blocksDaemon: true,
-    });
+    throw new Failed({ ...distrusted(distrust, root), recovery: 'wait', blocksDaemon: true });
 }
 
 /** What neither we nor root alone can have put there, in a directory that is made right before it is used: settings name programs that we run. */
@@ -115,33 +123,6 @@ const cannotLook = (path: string, why: string): Failure => ({
   hint: barrierWords(path),
   exit: Exit.noPermission,
 });
-
-/** The directories that it is in, by both its names where a link leads to it. */
-function aboveOf(path: string): string[] {
-  const names = existsSync(path) ? [path, realpathSync(path)] : [path];
-  const above = (name: string): string[] =>
-    dirname(name) === name ? [] : [dirname(name), ...above(dirname(name))];
-  return [...new Set(names.flatMap(above))];
-}
-
-/** Neither the user's own nor root's, or writable by others. In a sticky directory nobody but its owner moves what is somebody's. */
-function isOthers(path: string, me: number | undefined): boolean {
-  const stats = lstatSync(path, { throwIfNoEntry: false });
-  if (stats === undefined) return false;
-  const { uid, gid, mode } = stats;
-  if (uid !== 0 && uid !== me && !isUnmapped(uid)) return true;
-  // The group of one user alone, as Linux makes it with the user and with the same number: a umask of 002 leaves it the right to write.
-  const isPrivate = me !== 0 && uid === me && gid === me;
-  return (
-    !stats.isSymbolicLink() && (mode & (isPrivate ? 0o002 : 0o022)) !== 0 && (mode & 0o1000) === 0
-  );
-}
-
-/** In a sandbox with few users, such as bubblewrap's, the host's root is shown as nobody (user_namespaces(7)). */
-const isUnmapped = (uid: number): boolean =>
-  uid === 65534 &&
-  process.platform === 'linux' &&
-  !/^ *0 +0 +4294967295$/m.test(readIfThere('/proc/self/uid_map') ?? '');
 
 /** In a sentence. */
 function describeDistrust(distrust: Distrust): string {

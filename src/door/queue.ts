@@ -165,6 +165,10 @@ export function tooMany(
   return crowd[Math.floor(random() * crowd.length)]?.number;
 }
 
+/** Whether a stranger is known among those that wait: without one, anybody may have to go. */
+export const hasStranger = ({ waiting }: Queue, ours: ReadonlySet<User>): boolean =>
+  waiting.some(({ user }) => isStranger(ours)(user));
+
 /** Whether somebody is known, and none of ours. */
 const isStranger =
   (ours: ReadonlySet<User>) =>

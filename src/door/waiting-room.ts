@@ -11,6 +11,7 @@ import {
   countBy,
   emptyQueue,
   hasSsh,
+  hasStranger,
   learn,
   learnUsers,
   leave,
@@ -141,13 +142,13 @@ export class WaitingRoom {
 
   /** There may be one too many now. */
   makeRoom(through: Through): void {
-    const { log, limits } = this.#options;
     const { held, opening } = this.counts();
-    const most = waitsAtMost(limits(), { opening, open: through.count });
+    const most = waitsAtMost(this.#options.limits(), { opening, open: through.count });
     if (held < most / 2) this.#isFull = false;
     if (held <= most) return;
-    this.identify(through);
-    if (!this.#isFull) log('warn', 'door-full', { waiting: held });
+    // Else somebody may have to go who is the owner.
+    this.identify(through, { isPressing: !hasStranger(this.#queue, keyHolders) });
+    if (!this.#isFull) this.#options.log('warn', 'door-full', { waiting: held });
     this.#isFull = true;
     const client = this.#clients.get(
       tooMany(this.#queue, { ours: keyHolders, random: Math.random }) ?? 0,
@@ -174,11 +175,11 @@ export class WaitingRoom {
   }
 
   /** Asks whose connections those are that nobody has asked about: for each anew while there are few, now and then in a crowd. */
-  identify({ pairs }: Through): void {
+  identify({ pairs }: Through, { isPressing = false } = {}): void {
     const { waiting, opening } = this.#queue;
     const all = [...waiting, ...opening, ...pairs];
     if (all.every(({ user }) => user !== undefined)) return;
-    const users = this.#users(all.length);
+    const users = this.#users(all.length, isPressing);
     if (users === 'later') return;
     const userOf = (socket: Socket) => users?.get(peerOf(socket)) ?? ('unknown' as const);
     for (const pair of pairs) pair.user ??= userOf(pair.client);
@@ -189,11 +190,11 @@ export class WaitingRoom {
   }
 
   /** `later`: they have been asked for a moment ago. */
-  #users(connections: number): ReadonlyMap<string, number> | undefined | 'later' {
+  #users(count: number, isPressing: boolean): ReturnType<WaitingRoomOptions['users']> | 'later' {
     const { clock, users, onChange } = this.#options;
     const begun = clock.monotonic();
-    const restMs = this.#askedUntil + this.#restMs - begun;
-    if (restMs > 0 && (connections > cheap || this.#restMs > askAgainMs)) {
+    const restMs = this.#askedUntil + this.#restMs / (isPressing ? restsFor : 1) - begun;
+    if (restMs > 0 && (count > cheap || this.#restMs > askAgainMs)) {
       // Nobody else may come meanwhile, with whom those that wait would be asked about.
       this.#asksAgain ??= clock.after(restMs, () => {
         this.#asksAgain = undefined;

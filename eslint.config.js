@@ -14,6 +14,7 @@ const guarded = {
   'src/system/files/files.ts': ['write-file-atomic'],
   'src/system/log.ts': ['pino'],
   'src/system/files/watch.ts': ['chokidar'],
+  'src/system/plist.ts': ['fast-plist'],
   'src/image/http/web.ts': ['undici'],
   'src/image/http/first-to-answer.ts': ['undici'],
   'src/image/http/proxy-tunnel.ts': ['undici'],

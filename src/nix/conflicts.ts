@@ -90,9 +90,9 @@ function yourRemoteSystems({ env, variant }: NixConflictOptions, machines: strin
 function daemonsRemoteSystems(
   { tree }: NixConflictOptions,
   machines: string,
-  { read }: OthersFiles,
+  others: OthersFiles,
 ): NixConflict[] {
-  const found = daemonVariable('NIX_REMOTE_SYSTEMS', tree, read);
+  const found = daemonVariable('NIX_REMOTE_SYSTEMS', tree, others);
   if (found === undefined || found.value.split(':').includes(machines)) return [];
   return [
     {

@@ -1,6 +1,8 @@
 /** What nix-daemon finds in its environment, as far as the files of launchd and systemd tell. */
 import { readdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import type { OthersFiles } from '../system/files/others-files.ts';
+import { readPlist, stringIn } from '../system/plist.ts';
 import type { ReadText } from './conf.ts';
 
 /** A variable where it is set. */
@@ -10,9 +12,14 @@ export interface Variable {
 }
 
 /** The definition that counts, or undefined where none is set; `tree` stands for /. */
-export function daemonVariable(name: string, tree: string, read: ReadText): Variable | undefined {
+export function daemonVariable(
+  name: string,
+  tree: string,
+  others: OthersFiles,
+): Variable | undefined {
+  const { read } = others;
   const at = (path: string) => join(tree === '' ? '/' : tree, path);
-  const inPlist = plists.map(at).flatMap((file) => plistVariable(name, file, read(file) ?? ''));
+  const inPlist = plists.map(at).flatMap((file) => plistVariable(name, file, others));
   const inUnits = unitFiles(at, read).reduce<Variable | undefined>(
     (before, file) => unitVariable(name, file, { at, read, before }),
     undefined,
@@ -25,9 +32,8 @@ const plists = [
   '/Library/LaunchDaemons/systems.determinate.nix-daemon.plist',
 ];
 
-function plistVariable(name: string, file: string, text: string): Variable[] {
-  const said = text.replace(/<!--.*?-->/gs, '');
-  const value = new RegExp(`<key>${name}</key>\\s*<string>([^<]*)</string>`).exec(said)?.[1];
+function plistVariable(name: string, file: string, others: OthersFiles): Variable[] {
+  const value = stringIn(readPlist(file, others), 'EnvironmentVariables', name);
   return value === undefined ? [] : [{ file, value }];
 }
 

@@ -39,7 +39,7 @@ export function nixesHere(
 ): { readonly daemons: OneNix; readonly yours: OneNix } {
   const files = settingFiles(options);
   const isSingle = options.variant?.mode === 'single-user';
-  const ofDaemon = (name: string) => daemonVariable(name, options.tree, others.read);
+  const ofDaemon = (name: string) => daemonVariable(name, options.tree, others);
   const ofYou = (name: string) => {
     const value = options.env[name];
     return value === undefined ? undefined : { file: 'your environment', value };

@@ -1,5 +1,6 @@
 /** A job of our label that somebody else declared: a configuration of nix-darwin, NixOS or home-manager, or a person. It is never rewritten. */
-import { label, plistValue } from './launchd/launch-agent.ts';
+import { plistOf, stringIn } from '../system/plist.ts';
+import { label } from './launchd/launch-agent.ts';
 import { unitName, unitVariable } from './systemd/systemd-unit.ts';
 
 /** The two keepers that are known. */
@@ -29,7 +30,9 @@ export function declaredIn(
 ): DeclaredJob | undefined {
   if (!/LINUXKIT_BUILDER_DIR|\bdaemon"? "?--managed/.test(text)) return undefined;
   const valueOf = (name: string) =>
-    kind === 'launchd' ? plistValue(text, name) : unitVariable(text, name);
+    kind === 'launchd'
+      ? stringIn(plistOf(text), 'EnvironmentVariables', name)
+      : unitVariable(text, name);
   const stored = text.includes('/nix/store/') ? 'a Nix configuration' : 'someone else';
   const by = valueOf('LINUXKIT_BUILDER_DECLARED_BY') ?? stored;
   return { kind, scope, path, by, directory: valueOf('LINUXKIT_BUILDER_DIR') };

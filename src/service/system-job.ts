@@ -8,6 +8,7 @@ import type { WantedFile } from '../host/file-change.ts';
 import type { Owner } from '../host/installed.ts';
 import { label, plistText, xmlText, type JobValues } from './launchd/launch-agent.ts';
 import { onlyRoots } from '../host/root/root-shell.ts';
+import { plistOf, stringIn } from '../system/plist.ts';
 import { shellWord } from '../system/shell.ts';
 import { unitName, unitText, unitWord } from './systemd/systemd-unit.ts';
 
@@ -38,19 +39,15 @@ export const systemJobFile = ({ kind, tree, text }: SystemJob): WantedFile => ({
   byHand: '',
 });
 
-/** Whether it starts the daemon of that state directory: by the whole word that we write, as each keeper quotes it. */
+/** Whether it starts the daemon of that state directory: of a unit by the whole word that we write, as systemd quotes it. */
 export const isJobOf = ({ kind, text }: Pick<SystemJob, 'kind' | 'text'>, root: string): boolean =>
-  text.includes(
-    kind === 'systemd'
-      ? `"--directory" ${unitWord(root)}\n`
-      : `<key>LINUXKIT_BUILDER_DIR</key>\n        <string>${xmlText(root)}</string>\n`,
-  );
+  kind === 'systemd'
+    ? text.includes(`"--directory" ${unitWord(root)}\n`)
+    : stringIn(plistOf(text), 'EnvironmentVariables', 'LINUXKIT_BUILDER_DIR') === root;
 
 /** The login name of whoever it runs as; empty where it does not say. */
 export const jobUser = ({ kind, text }: Pick<SystemJob, 'kind' | 'text'>): string =>
-  (kind === 'systemd' ? /^User=(.*)$/m : /<key>UserName<\/key>\n *<string>(.*)<\/string>/).exec(
-    text,
-  )?.[1] ?? '';
+  (kind === 'systemd' ? /^User=(.*)$/m.exec(text)?.[1] : stringIn(plistOf(text), 'UserName')) ?? '';
 
 /** launchd's file: the agent's, with a user in place of the sessions that it may be loaded in. */
 export function systemPlist(

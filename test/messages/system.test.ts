@@ -4,6 +4,7 @@ import { mkdirSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { Duplex } from 'node:stream';
+import { buildBinary } from 'plist';
 import { plainly } from '../../src/system/advice.ts';
 import { failureOf } from '../../src/system/failure.ts';
 import { unread as unreadFile, wordsFor } from '../../src/system/files/barrier.ts';
@@ -29,6 +30,7 @@ import { noProc } from '../../src/system/process/process.ts';
 import { dial } from '../../src/system/socket/dial.ts';
 import { JsonLines } from '../../src/system/socket/json-lines.ts';
 import { fdOf, withSockets } from '../../src/system/socket/listening.ts';
+import { readPlist } from '../../src/system/plist.ts';
 import { directoryShownAs, shownAs, tells } from './tell.ts';
 
 const tree = directoryShownAs('/there');
@@ -42,6 +44,15 @@ function unread(name: string, make: (path: string) => unknown): string | undefin
   make(path);
   const files = new OthersFiles();
   files.read(path);
+  return files.unread.get(path);
+}
+
+/** The same of a property list. */
+function unreadPlist(name: string, content: string | Uint8Array): string | undefined {
+  const path = join(tree, name);
+  writeFileSync(path, content);
+  const files = new OthersFiles();
+  readPlist(path, files);
   return files.unread.get(path);
 }
 
@@ -139,6 +150,8 @@ tells('system', {
         truncateSync(path, 17 * 1024 ** 2);
       }),
     'its links lead round in a circle': () => unread('loop', (path) => symlinkSync('loop', path)),
+    'it is no property list': () => unreadPlist('text', 'Label = a'),
+    'it is a binary property list': () => unreadPlist('binary', buildBinary({ Label: 'a' })),
   },
   'The host': {
     'is of no kind that we run on': () => supported('ppc64', 'aix'),

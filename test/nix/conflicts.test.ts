@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { build, buildBinary } from 'plist';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { withRoots } from '../../src/host/system-paths.ts';
 import { nixConflicts } from '../../src/nix/conflicts.ts';
@@ -14,7 +15,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(tree, { recursive: true }));
 
-const put = (path: string, text: string) => {
+const put = (path: string, text: string | Uint8Array) => {
   mkdirSync(dirname(join(tree, path)), { recursive: true });
   writeFileSync(join(tree, path), text);
 };
@@ -80,7 +81,7 @@ describe('settings that keep builds from us', () => {
   });
 
   test.each([
-    ['plist', (value: string) => `<key>NIX_REMOTE_SYSTEMS</key>\n<string>${value}</string>`],
+    ['plist', (value: string) => build({ EnvironmentVariables: { NIX_REMOTE_SYSTEMS: value } })],
     ['unit', (value: string) => `[Service]\nEnvironment=A=b "NIX_REMOTE_SYSTEMS=${value}"\n`],
     ['any drop-in', (value: string) => `[Service]\nEnvironment='NIX_REMOTE_SYSTEMS=${value}'\n`],
     ['EnvironmentFile', (value: string) => `NIX_REMOTE_SYSTEMS='${value}'\n`],
@@ -100,10 +101,23 @@ describe('settings that keep builds from us', () => {
     expect(found()).toEqual([]);
   });
 
+  test('a plist of nix-daemon’s that cannot be read is named', () => {
+    const path = 'Library/LaunchDaemons/org.nixos.nix-daemon.plist';
+    put(path, buildBinary({ EnvironmentVariables: { NIX_REMOTE_SYSTEMS: '/x' } }));
+    expect(found()).toEqual([
+      expect.stringMatching(
+        /^some-builds .*nix-daemon\.plist could not be read \(it is a binary property list, .*settings were not checked/,
+      ),
+    ]);
+  });
+
   test('a comment about NIX_REMOTE_SYSTEMS, and a line that a later one takes back, are none', () => {
     const folder = 'usr/lib/systemd/system/nix-daemon.service';
     put(folder, '# Environment=NIX_REMOTE_SYSTEMS=/x\n');
-    put('Library/LaunchDaemons/org.nixos.nix-daemon.plist', '<!-- NIX_REMOTE_SYSTEMS -->');
+    put(
+      'Library/LaunchDaemons/org.nixos.nix-daemon.plist',
+      '<plist><dict><!-- <key>EnvironmentVariables</key><dict><key>NIX_REMOTE_SYSTEMS</key><string>/x</string></dict> --></dict></plist>',
+    );
     expect(found()).toEqual([]);
     put(`${folder}.d/a.conf`, 'Environment=NIX_REMOTE_SYSTEMS=/x\n');
     put('etc/systemd/system/nix-daemon.service.d/b.conf', 'Environment=\n');

@@ -31,6 +31,13 @@ test.each(['launchd', 'systemd'] as const)('%s: its words are read as they are m
   }
 });
 
+test('launchd: what stands in a comment is not said', () => {
+  const place = { kind: 'launchd', scope: 'system', path: '/p' } as const;
+  const old = '<!-- <key>LINUXKIT_BUILDER_DIR</key><string>/old</string> -->';
+  const text = texts.launchd('/new').replace('<plist ', `${old}<plist `);
+  expect(declaredIn(text, place)?.directory).toBe('/new');
+});
+
 test('a word of a unit needs no quotes', () => {
   const place = { kind: 'systemd', scope: 'user', path: '/p' } as const;
   const text = '[Service]\nEnvironment=LINUXKIT_BUILDER_DIR=/home/ann/100%%\nType=exec\n';

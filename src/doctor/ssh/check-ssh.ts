@@ -191,6 +191,6 @@ function variableOf(
   name: string,
 ): readonly [value: string | undefined, where: string] {
   if (who === 'user') return [context.env[name], 'your environment'];
-  const daemons = daemonVariable(name, tree, new OthersFiles().read);
+  const daemons = daemonVariable(name, tree, new OthersFiles());
   return [daemons?.value, daemons?.file ?? ''];
 }

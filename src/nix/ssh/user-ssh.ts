@@ -131,7 +131,7 @@ const everybodys = ['-F', '/etc/ssh/ssh_config'];
 
 /** The user's, those of package managers, the system's own, and what nix-daemon finds. */
 const sshAtHand = (tree: string, env: NodeJS.ProcessEnv): readonly string[] => {
-  const daemons = daemonVariable('PATH', tree, new OthersFiles().read)?.value;
+  const daemons = daemonVariable('PATH', tree, new OthersFiles())?.value;
   const path = [env['PATH'] ?? process.env['PATH'], daemons, '/usr/bin'];
   const names = namesOnPath('ssh', path.filter((each) => each !== undefined).join(':'));
   // Root runs nothing that another user can change.

@@ -132,21 +132,3 @@ function fill(
 /** As text between tags. */
 export const xmlText = (text: string): string =>
   text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
-
-/** What a plist gives that key, where it is a string. */
-export function plistValue(text: string, key: string): string | undefined {
-  const value = new RegExp(`<key>${key}</key>\\s*<string>([^<]*)</string>`).exec(text)?.[1];
-  return value?.replace(
-    /&(amp|lt|gt|quot|apos);/g,
-    (whole, name: string) => entities[name] ?? whole,
-  );
-}
-
-/** XML's own names of characters. */
-const entities: Readonly<Record<string, string>> = {
-  amp: '&',
-  lt: '<',
-  gt: '>',
-  quot: '"',
-  apos: "'",
-};

@@ -4,6 +4,7 @@ import { availableParallelism, release, totalmem } from 'node:os';
 import { dirname } from 'node:path';
 import { Exit, Failed, errorCode } from '../failure.ts';
 import { OthersFiles } from '../files/others-files.ts';
+import { readPlist, stringIn } from '../plist.ts';
 import { groupLimits } from './resource-limits.ts';
 import { hasBattery } from './power.ts';
 import { ownPerformanceCores } from './processors.ts';
@@ -66,9 +67,8 @@ export function systemVersion(): { readonly platform: NodeJS.Platform; readonly 
 
 /** Which build of the system this is: its kernel's release, and on macOS the build, which an update may change without the kernel's. */
 export function systemBuild(plist = '/System/Library/CoreServices/SystemVersion.plist'): string {
-  const text = new OthersFiles().read(plist) ?? '';
-  const [, build] = /<key>ProductBuildVersion<\/key>\s*<string>([^<]+)</.exec(text) ?? [];
-  return build === undefined ? release() : `${release()} ${build}`;
+  const build = stringIn(readPlist(plist, new OthersFiles()), 'ProductBuildVersion') ?? '';
+  return build === '' ? release() : `${release()} ${build}`;
 }
 
 /** Darwin 20 is macOS 11, 24 is 15, 25 is 26; before 20 it was 10.(n - 4). */

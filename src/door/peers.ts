@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { errorCode } from '../system/failure.ts';
+import type { Clock } from '../system/time/clock.ts';
 import type { User } from './queue.ts';
 
 /**
@@ -47,6 +48,62 @@ function tableIn(path: string): string | undefined {
     return undefined;
   }
 }
+
+interface LookupOptions {
+  readonly clock: Clock;
+  /** By where a connection comes from ({@link peerOf}); undefined where the system does not tell. */
+  readonly users: () => ReadonlyMap<string, number> | undefined;
+  /** It may be asked again, which somebody was refused before. */
+  readonly onChange: () => void;
+}
+
+/** Asks the system whose connections those are, with rests that leave the daemon time for everything else. */
+export class UserLookup {
+  readonly #options: LookupOptions;
+  /** When they were last known, and how long that has to do. */
+  #askedUntil = -Infinity;
+  #restMs = 0;
+  #cancelAgain: (() => void) | undefined;
+
+  constructor(options: LookupOptions) {
+    this.#options = options;
+  }
+
+  /** `later`: they have been asked for a moment ago, and `onChange` says when they can be again; one who presses waits for less. */
+  users(
+    connections: number,
+    isPressing: boolean,
+  ): ReadonlyMap<string, number> | undefined | 'later' {
+    const { clock, users, onChange } = this.#options;
+    const begun = clock.monotonic();
+    const restMs = this.#askedUntil + this.#restMs / (isPressing ? restsFor : 1) - begun;
+    if (restMs > 0 && (connections > cheap || this.#restMs > askAgainMs)) {
+      // Nobody else may come meanwhile, with whom those that wait would be asked about.
+      this.#cancelAgain ??= clock.after(restMs, () => {
+        this.#cancelAgain = undefined;
+        onChange();
+      });
+      return 'later';
+    }
+    const found = users();
+    this.#askedUntil = clock.monotonic();
+    this.#restMs = Math.max(askAgainMs, restsFor * (this.#askedUntil - begun));
+    return found;
+  }
+
+  /** Nobody waits for an answer any more. */
+  cancel(): void {
+    this.#cancelAgain?.();
+    this.#cancelAgain = undefined;
+  }
+}
+
+/** The system's table is read in a fraction of a millisecond while it has so few rows. */
+const cheap = 64;
+/** In a crowd it is asked at most so often whose connections these are. */
+const askAgainMs = 100;
+/** And rests so many times as long as it took: anybody on this machine can make the table long, and nothing else goes on while it is read. */
+const restsFor = 10;
 
 /** Who can read the keys, and so log in: whoever runs the daemon, and root. */
 export const keyHolders: ReadonlySet<User> = new Set([process.getuid?.() ?? 0, 0]);

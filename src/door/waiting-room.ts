@@ -4,7 +4,7 @@ import type { Clock } from '../system/time/clock.ts';
 import type { Level, Log } from '../system/log.ts';
 import { holdClient, type HeldClient } from './held-client.ts';
 import { waitsAtMost, type DoorLimits } from './door-limits.ts';
-import { keyHolders, peerOf } from './peers.ts';
+import { keyHolders, peerOf, UserLookup } from './peers.ts';
 import {
   admit,
   arrive,
@@ -62,13 +62,11 @@ export class WaitingRoom {
   #arrivals = 0;
   /** It is told once, until there is room again. */
   #isFull = false;
-  /** When whose the connections are was last known, and how long that has to do. */
-  #askedUntil = -Infinity;
-  #restMs = 0;
-  #asksAgain: (() => void) | undefined;
+  readonly #lookup: UserLookup;
 
   constructor(options: WaitingRoomOptions) {
     this.#options = options;
+    this.#lookup = new UserLookup(options);
   }
 
   counts(): { readonly held: number; readonly opening: number } {
@@ -136,7 +134,7 @@ export class WaitingRoom {
   }
 
   dropAll(event: string, why: string): void {
-    this.#asksAgain?.();
+    this.#lookup.cancel();
     for (const client of [...this.#clients.values()]) this.drop(client, 'info', event, why);
   }
 
@@ -179,7 +177,7 @@ export class WaitingRoom {
     const { waiting, opening } = this.#queue;
     const all = [...waiting, ...opening, ...pairs];
     if (all.every(({ user }) => user !== undefined)) return;
-    const users = this.#users(all.length, isPressing);
+    const users = this.#lookup.users(all.length, isPressing);
     if (users === 'later') return;
     const userOf = (socket: Socket) => users?.get(peerOf(socket)) ?? ('unknown' as const);
     for (const pair of pairs) pair.user ??= userOf(pair.client);
@@ -187,25 +185,6 @@ export class WaitingRoom {
       const socket = this.#clients.get(number)?.socket;
       return socket && userOf(socket);
     });
-  }
-
-  /** `later`: they have been asked for a moment ago. */
-  #users(count: number, isPressing: boolean): ReturnType<WaitingRoomOptions['users']> | 'later' {
-    const { clock, users, onChange } = this.#options;
-    const begun = clock.monotonic();
-    const restMs = this.#askedUntil + this.#restMs / (isPressing ? restsFor : 1) - begun;
-    if (restMs > 0 && (count > cheap || this.#restMs > askAgainMs)) {
-      // Nobody else may come meanwhile, with whom those that wait would be asked about.
-      this.#asksAgain ??= clock.after(restMs, () => {
-        this.#asksAgain = undefined;
-        onChange();
-      });
-      return 'later';
-    }
-    const found = users();
-    this.#askedUntil = clock.monotonic();
-    this.#restMs = Math.max(askAgainMs, restsFor * (this.#askedUntil - begun));
-    return found;
   }
 
   /** For a client that waits: how long at most, and how long for a word of it. */
@@ -241,10 +220,3 @@ export class WaitingRoom {
     if (this.hasSsh) this.#options.onWaiting?.();
   }
 }
-
-/** The system's table is read in a fraction of a millisecond while it has so few rows. */
-const cheap = 64;
-/** In a crowd it is asked at most so often whose connections these are. */
-const askAgainMs = 100;
-/** And rests so many times as long as it took: anybody on this machine can make the table long, and nothing else goes on while it is read. */
-const restsFor = 10;

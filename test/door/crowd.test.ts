@@ -113,31 +113,62 @@ describe('a crowd of another user', needs('root', 'Linux'), () => {
   });
 });
 
+/** A room whose users are told by a table that takes 300 ms to read. */
+function slowRoom(clock: FakeClock) {
+  const seen = { asked: 0, changes: 0 };
+  const users = () => {
+    seen.asked++;
+    void clock.jump(300);
+    return new Map<string, number>();
+  };
+  const room = new WaitingRoom({
+    clock,
+    log: silent,
+    holdMs: () => 180_000,
+    limits: () => limitsFor(4096),
+    users,
+    onChange: () => seen.changes++,
+  });
+  const through = { pairs: [], count: 0, newcomersByUser: new Map() } as unknown as Through;
+  return { room, through, seen };
+}
+
 // Behaviour 221: However long other users make the system's table of connections, the daemon spends at most a tenth of
 // its time reading it, or half where it would otherwise have to drop connections of which it does not know whose they
 // are.
 test.each([2, 100])('a table that takes long is seldom read, with %d that wait', async (count) => {
-  let asked = 0;
   const clock = new FakeClock();
-  const users = () => {
-    asked++;
-    void clock.jump(300);
-    return new Map<string, number>();
-  };
-  const options = { holdMs: () => 180_000, limits: () => limitsFor(4096), users };
-  let changes = 0;
-  const room = new WaitingRoom({ clock, log: silent, ...options, onChange: () => changes++ });
-  const through = { pairs: [], count: 0, newcomersByUser: new Map() } as unknown as Through;
+  const { room, through, seen } = slowRoom(clock);
   const begun = clock.monotonic();
   while (clock.monotonic() - begun < 30_000) {
     // There is always one about whom nobody has asked.
-    for (let n = 0; n < (asked === 0 ? count : 1); n++) room.arrive(new Socket());
+    for (let n = 0; n < (seen.asked === 0 ? count : 1); n++) room.arrive(new Socket());
     room.identify(through);
     await clock.advance(50);
   }
-  expect(asked).toBeGreaterThan(5);
-  expect(asked).toBeLessThanOrEqual(11);
-  expect(changes).toBeGreaterThan(5);
+  expect(seen.asked).toBeGreaterThan(5);
+  expect(seen.asked).toBeLessThanOrEqual(11);
+  expect(seen.changes).toBeGreaterThan(5);
+});
+
+test('after all were sent off, those that come are asked about when the table may be read again', async () => {
+  const clock = new FakeClock();
+  const { room, through, seen } = slowRoom(clock);
+  const comes = () => {
+    room.arrive(new Socket());
+    room.identify(through);
+  };
+  comes();
+  comes();
+  room.dropAll('door-refused', 'no guest will come');
+  expect(clock.pending).toBe(0);
+  comes();
+  await clock.advance(2_999);
+  const { changes } = seen;
+  await clock.advance(1);
+  expect(seen.changes).toBe(changes + 1);
+  room.identify(through);
+  expect(seen.asked).toBe(2);
 });
 
 test('a table that takes long has nobody dropped who may be the owner', async () => {

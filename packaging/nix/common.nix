@@ -29,8 +29,9 @@ let
     port = "port";
     extraSystems = "extraSystems";
   };
+  # An option that is not set says nothing that could be contradicted.
   contradicted = builtins.filter
-    (name: cfg.settings ? ${name} && cfg.settings.${name} != told.${name} or null)
+    (name: cfg.settings ? ${name} && told ? ${name} && cfg.settings.${name} != told.${name})
     (builtins.attrNames optionOf);
   program = "${cfg.package}/bin/linuxkit-builder";
   ours = "/etc/nix/linuxkit-builder";

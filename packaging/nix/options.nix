@@ -77,6 +77,6 @@ in
   settings = mkOption {
     type = types.attrsOf types.anything;
     default = { };
-    description = "Other settings of config.json, by their names there (docs/configuration.md). They may not contradict the options above.";
+    description = "Other settings of config.json, by their names there (docs/configuration.md). They may not contradict those of the options above that are set.";
   };
 }

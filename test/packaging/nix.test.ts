@@ -511,11 +511,19 @@ describe('the other modules', needs(evaluator), () => {
   test.each(['darwin', 'nixos', 'home'] as const)(
     '%s: settings do not contradict what Nix and ssh are told',
     (name) => {
-      const said = { enable: true, systems: ['x86_64-linux'], port: 24100, cores: 2 };
-      const failed = (settings: Set) => {
-        const all = at(moduleOf(name, { said: { ...said, settings } }).sets, 'assertions') as Set[];
+      const said = { enable: true, systems: ['x86_64-linux'], port: 24100 };
+      const given = { cores: 2, memory: 4096, disk: 20, extraSystems: ['i686-linux'] };
+      const failed = (settings: Set, options: Set = given) => {
+        const { sets } = moduleOf(name, { said: { ...said, ...options, settings } });
+        const all = at(sets, 'assertions') as Set[];
         return all.filter(({ assertion }) => assertion !== true).map(({ message }) => message);
       };
+      // Of options that are not set.
+      const own = { cpus: 1, memoryMiB: 1024, diskGiB: 9, extraSystems: ['i686-linux'] };
+      expect(failed(own, {})).toEqual([]);
+      const ofOwn = moduleOf(name, { said: { ...said, settings: own } });
+      expect(parseConfig(ofOwn.settings, hostFacts('/'))).toMatchObject({ ok: true, config: own });
+      expect(ofOwn.machinesLine).toContain(' x86_64-linux,i686-linux - ');
       const idle = { how: 'save', after: '1 h' };
       expect(failed({ holdSeconds: 60, idle, port: 24100, cpus: 2 })).toEqual([]);
       for (const [name, value, option] of [
@@ -529,7 +537,7 @@ describe('the other modules', needs(evaluator), () => {
         ['cpus', 3, 'cores'],
         ['memoryMiB', 1024, 'memory'],
         ['diskGiB', 9, 'disk'],
-        ['extraSystems', ['i686-linux'], 'extraSystems'],
+        ['extraSystems', [], 'extraSystems'],
       ] as const)
         expect(failed({ [name]: value })).toEqual([
           expect.stringContaining(`Instead of settings.${name}, set ${option}.`),

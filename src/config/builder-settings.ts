@@ -207,7 +207,7 @@ export const builderSettings = {
       [
         'The program that gives the guest its network. `user` is built into QEMU.',
         '`user`, `vpnkit`, `gvproxy`',
-        '`user` with QEMU, or `gvproxy` if that QEMU was built without it; with HyperKit and vfkit, a suitable one that is installed',
+        '`user` with QEMU; with HyperKit and vfkit, a suitable one that is installed. If that QEMU was built without `user`, or if this machine has only IPv6 name servers, which `user` cannot use, an installed `gvproxy` takes its place, unless `vm` is set to `qemu`',
       ],
     ],
   },

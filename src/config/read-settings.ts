@@ -5,7 +5,7 @@ import type { Layout } from './layout.ts';
 import type { Problem } from '../domain/problem.ts';
 import { errorCode, Failed, failureOf } from '../system/failure.ts';
 import { whatHelps } from '../system/files/barrier.ts';
-import { readIfThere } from '../system/files/files.ts';
+import { tryRead } from '../system/files/files.ts';
 import { reasons } from '../system/files/reasons.ts';
 import { hostFacts } from '../system/host/host.ts';
 
@@ -20,10 +20,12 @@ export interface SettingsRead {
 /** config.json as it is now. */
 export function readSettings(layout: Layout): SettingsRead {
   try {
-    const text = readIfThere(layout.config);
-    if (text === undefined)
+    const found = tryRead(layout.config);
+    if (found === undefined)
       return { config: undefined, problems: [missing(layout)], isMissing: true };
-    const parsed = parseConfig(text, hostFacts(layout.root));
+    if (found.kind === 'unreadable')
+      return { config: undefined, problems: [noSettings(layout, found.why)] };
+    const parsed = parseConfig(found.text, hostFacts(layout.root));
     return parsed.ok
       ? { config: parsed.config, problems: [] }
       : { config: undefined, problems: parsed.problems };
@@ -49,6 +51,14 @@ export function unreadable({ config: path }: Pick<Layout, 'config'>, error: unkn
         };
   return { path, value: undefined, ...why };
 }
+
+/** It is something else than a file of settings, as these words say. */
+const noSettings = ({ config: path }: Pick<Layout, 'config'>, why: string): Problem => ({
+  path,
+  value: undefined,
+  message: `cannot be read: ${why}`,
+  hint: 'Check what it is, and move it away.',
+});
 
 const theirs = 'Check its owner and mode: it must belong to the user who runs the daemon.';
 

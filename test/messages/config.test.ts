@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { vmProblems } from '../../src/config/combinations.ts';
@@ -87,6 +88,7 @@ tells('config', {
     'it is missing': () => settingsIn('missing', () => undefined),
     'nothing is set up': () => notSetUp({ root: '/builder' }),
     'it is no file': () => settingsIn('no-file', (path) => mkdirSync(path)),
+    'it is no regular file': () => settingsIn('fifo', (path) => execFileSync('mkfifo', [path])),
     'it may not be read': () =>
       unreadable(
         { config: '/builder/config.json' },

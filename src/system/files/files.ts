@@ -171,7 +171,8 @@ export function readIfThere(path: string): string | undefined {
   return answer?.text;
 }
 
-function tryRead(path: string): ReturnType<typeof readRegular> | undefined {
+/** The same for whoever says himself why something that is there cannot be read; Failed where the system says why. */
+export function tryRead(path: string): ReturnType<typeof readRegular> | undefined {
   try {
     return readRegular(path, 'utf8');
   } catch (error) {

@@ -8,7 +8,7 @@ import { within } from '../system/time/deadline.ts';
 import { errorCode, Exit, Failed, type Failure } from '../system/failure.ts';
 import { plainText, quoted } from '../system/plain-text.ts';
 import { awaitUnix } from '../system/socket/unix-socket.ts';
-import { advice, ours } from '../system/advice.ts';
+import { advice, asSentence, ours } from '../system/advice.ts';
 
 const initBytes = 49;
 const commandBytes = 41;
@@ -144,7 +144,7 @@ const silent = (program: string, timeoutMs: number, reached: string): Failure =>
 
 const refused = (program: string, why: string): Failure => ({
   kind: 'network-refused',
-  message: `${program} refused to provide a network card: ${quoted(why) ?? 'no reason given'}.`,
+  message: `${program} refused to provide a network card: ${asSentence(quoted(why) ?? 'no reason given')}`,
   hint: advice`Another program may be using it. To start a new one, run: ${ours('restart')}`,
   exit: Exit.unavailable,
 });

@@ -2,7 +2,7 @@
  * Expected trouble, as data: what happened, why, and what to do about it. A Failure travels in states, records
  * and messages; {@link Failed} carries one through code that acts. Any other exception is a bug of ours.
  */
-import { plainly, type Text } from './advice.ts';
+import { asSentence, plainly, type Text } from './advice.ts';
 
 /** Exit codes of sysexits(3), the ones we use. */
 export const Exit = {
@@ -85,7 +85,7 @@ export function failureOf(thrown: unknown): Failure {
   const error = thrown instanceof Error ? thrown : new Error(String(thrown));
   return {
     kind: 'bug',
-    message: `Unexpected error: ${error.message}.`,
+    message: `Unexpected error: ${asSentence(error.message)}`,
     hint: 'This is a bug in linuxkit-builder. Please report it, with the lines above.',
     exit: Exit.software,
     lines: (error.stack ?? '').split('\n'),

@@ -1,5 +1,6 @@
 /** What the daemon needs later than at its start, which shall not wait for it. */
 import type { Layout } from '../../config/layout.ts';
+import { asSentence } from '../../system/advice.ts';
 import { loadLockfile } from '../../system/lock/lock.ts';
 import type { CliContext } from '../../command/context.ts';
 
@@ -35,7 +36,7 @@ export async function loadAndWatch(
     if (signal.aborted) return;
     const why = error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error);
     context.err(
-      `Cannot load a part of the program: ${why}. If it was upgraded, restart the daemon.`,
+      `Cannot load a part of the program: ${asSentence(why)} If it was upgraded, restart the daemon.`,
     );
   }
 }

@@ -21,7 +21,7 @@ import { cannotWrite } from '../../system/files/cannot-write.ts';
 import { findProgram } from '../../system/process/find-program.ts';
 import { readOpensshKey } from './openssh-key.ts';
 import { quotedWord } from '../../system/shell.ts';
-import { advice, ours } from '../../system/advice.ts';
+import { advice, asSentence, ours } from '../../system/advice.ts';
 
 /** An ssh key: the private file's text, and the public half as one line. */
 interface KeyPair {
@@ -177,7 +177,7 @@ export const looseMode = (path: string, mode: string): Failure => ({
 /** `program`: ssh-keygen, or what stands in its place. */
 export const keygenFailed = (program: string, why: string): Failure => ({
   kind: 'keygen-failed',
-  message: `${program} could not create a key: ${why}.`,
+  message: `${program} could not create a key: ${asSentence(why)}`,
   hint: 'Check that the disk has free space and that ssh-keygen supports ed25519: ssh-keygen -t ed25519 -f /tmp/try',
   exit: Exit.unavailable,
 });

@@ -1,5 +1,6 @@
 /** A proxy between us and a host: its login, its tunnel for https, and what can be the matter with it. Knows undici. */
 import { Client, buildConnector } from 'undici';
+import { asSentence } from '../../system/advice.ts';
 import { Exit, Failed } from '../../system/failure.ts';
 import { reason } from '../mirror/mirror-failure.ts';
 import { firstToAnswer, type ConnectionOptions } from './first-to-answer.ts';
@@ -59,7 +60,7 @@ export const proxyUnreachable = (proxy: Proxy, error: unknown): Failed =>
     : new Passing(
         {
           kind: 'proxy-unreachable',
-          message: `Cannot reach the proxy ${proxy.url.origin} (from ${proxy.from}): ${reason(error)}.`,
+          message: `Cannot reach the proxy ${proxy.url.origin} (from ${proxy.from}): ${asSentence(reason(error))}`,
           hint: 'Correct or unset it, or list this mirror in no_proxy.',
           exit: Exit.unavailable,
         },

@@ -1,4 +1,5 @@
 /** What can be the matter with a mirror, or with the way to it, in words. No secret is in any of them: no address here has a login. */
+import { asSentence } from '../../system/advice.ts';
 import { Exit, Failed, errorCode, type Failure } from '../../system/failure.ts';
 import { usualReasons } from '../../system/files/reasons.ts';
 import { Passing } from '../http/retry.ts';
@@ -77,7 +78,7 @@ export function unreachable(url: string, error: unknown, nowMs: number): Failed 
   return new Passing(
     unavailable(
       'mirror-unreachable',
-      `Cannot download ${url}: ${reason(error)}.`,
+      `Cannot download ${url}: ${asSentence(reason(error))}`,
       'Check the network and run the same command again (what was downloaded is kept), or use another mirror with --mirror URL.',
     ),
     { cause: error },
@@ -152,6 +153,9 @@ function certificateFault(
       "If the authority is your network's own, add its certificate to the system's (update-ca-certificates on Debian, the System keychain on macOS), or set SSL_CERT_FILE to its file.",
     ];
   if (otherFault.test(code))
-    return [`The certificate of ${host} is not accepted: ${reason(error)}.`, anotherMirror];
+    return [
+      `The certificate of ${host} is not accepted: ${asSentence(reason(error))}`,
+      anotherMirror,
+    ];
   return undefined;
 }

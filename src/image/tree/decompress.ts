@@ -2,6 +2,7 @@
 import { createRequire } from 'node:module';
 import { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
+import { asSentence } from '../../system/advice.ts';
 import { run, succeeded } from '../../system/process/child.ts';
 import { whyFailed } from '../../system/process/end-words.ts';
 import { Exit, Failed } from '../../system/failure.ts';
@@ -94,7 +95,7 @@ function hasProgram(program: string): Promise<boolean> {
 export const broken = (name: string, why: string): Failed =>
   new Failed({
     kind: 'archive-broken',
-    message: `Cannot unpack ${name}: ${why}.`,
+    message: `Cannot unpack ${name}: ${asSentence(why)}`,
     hint: 'Its hash is correct, so it is broken on the mirror too, or this machine is faulty. Try again, then try another mirror with --mirror URL.',
     exit: Exit.dataError,
   });

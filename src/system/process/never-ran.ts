@@ -3,7 +3,7 @@ import { Exit, type Failure } from '../failure.ts';
 import { refusalIn } from '../lock/flock.ts';
 import { noLocks } from '../lock/lock.ts';
 import type { ExitStatus } from './child.ts';
-import { advice, ours } from '../advice.ts';
+import { advice, asSentence, ours } from '../advice.ts';
 
 /** Undefined where it may have begun. `lines`: what it said last; `lock`: the file that it was to hold. */
 export function neverRan(
@@ -53,7 +53,7 @@ const programBroken = (
 ): Failure => ({
   kind: 'program-broken',
   vmFault: 'passes',
-  message: `This machine cannot run ${program ?? 'the program'}: ${why.replace(/\.$/, '')}.`,
+  message: `This machine cannot run ${program ?? 'the program'}: ${asSentence(why)}`,
   hint: advice`Install that program again, with the libraries that it needs. Then: ${ours('restart')}`,
   exit: Exit.unavailable,
   recovery: 'give-up',

@@ -7,7 +7,7 @@ import { fieldsOf, JsonLines } from '../../system/socket/json-lines.ts';
 import { quoted } from '../../system/plain-text.ts';
 import { awaitUnix } from '../../system/socket/unix-socket.ts';
 import { eventOf, type QmpEvent } from './qmp-events.ts';
-import { advice, ours } from '../../system/advice.ts';
+import { advice, asSentence, ours } from '../../system/advice.ts';
 
 interface QmpOptions {
   readonly path: string;
@@ -147,7 +147,7 @@ export function parseUsernet(text: string, guestPort = 22): { readonly port: num
 /** `error`: the value of that name in QEMU's answer. */
 export const qmpRefused = (error: unknown): Failure => ({
   kind: 'qmp-refused',
-  message: `QEMU refused a command: ${quoted(fieldsOf(error)['desc']) ?? 'no reason given'}.`,
+  message: `QEMU refused a command: ${asSentence(quoted(fieldsOf(error)['desc']) ?? 'no reason given')}`,
   hint: 'This QEMU may be too old: 7.2 and newer are known to work.',
   exit: Exit.unavailable,
 });

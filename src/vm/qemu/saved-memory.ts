@@ -10,7 +10,7 @@ import { quoted } from '../../system/plain-text.ts';
 import type { VmMemory, SaveOptions } from '../vm-driver.ts';
 import { MemoryStream } from './memory-stream.ts';
 import type { Qmp } from './qmp.ts';
-import { advice, ours } from '../../system/advice.ts';
+import { advice, asSentence, ours } from '../../system/advice.ts';
 
 type Talk = Pick<Qmp, 'execute'>;
 
@@ -135,7 +135,7 @@ const betweenFiles: ReadonlySet<unknown> = new Set(['paused', 'finish-migrate', 
 /** `why`: QEMU's own words, whatever they are. */
 export const notSaved = (why: unknown): Failure => ({
   kind: 'guest-not-saved',
-  message: `QEMU could not suspend the guest: ${quoted(why) ?? 'no reason given'}.`,
+  message: `QEMU could not suspend the guest: ${asSentence(quoted(why) ?? 'no reason given')}`,
   hint: 'Check that the disk of the state directory has enough free space.',
   exit: Exit.unavailable,
   suspendFault: true,

@@ -6,7 +6,7 @@ import { within } from '../../system/time/deadline.ts';
 import { Exit, Failed, type Failure } from '../../system/failure.ts';
 import { fieldsOf } from '../../system/socket/json-lines.ts';
 import { quoted } from '../../system/plain-text.ts';
-import { advice, ours } from '../../system/advice.ts';
+import { advice, asSentence, ours } from '../../system/advice.ts';
 
 /** Without the prefix that each has. `Unknown`: one that a newer vfkit has. */
 const vmStates = [
@@ -112,7 +112,7 @@ export const vfkitSilent = (path: string): Failure => ({
 /** `text`: the body of its answer. */
 export const vfkitRefused = (status: number | undefined, text: string): Failure => ({
   kind: 'vfkit-refused',
-  message: `vfkit refused a request${status === undefined ? '' : ` (${status})`}: ${quoted(text.trim()) ?? 'no reason given'}.`,
+  message: `vfkit refused a request${status === undefined ? '' : ` (${status})`}: ${asSentence(quoted(text.trim()) ?? 'no reason given')}`,
   hint: seeLogs,
   exit: Exit.unavailable,
 });
@@ -120,7 +120,7 @@ export const vfkitRefused = (status: number | undefined, text: string): Failure 
 /** `why`: the system's words. */
 export const vfkitAway = (why: string): Failure => ({
   kind: 'vfkit-away',
-  message: `The connection to vfkit failed: ${quoted(why) ?? 'it was closed'}.`,
+  message: `The connection to vfkit failed: ${asSentence(quoted(why) ?? 'it was closed')}`,
   hint: seeLogs,
   exit: Exit.unavailable,
 });

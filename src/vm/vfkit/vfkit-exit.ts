@@ -1,6 +1,6 @@
 /** What vfkit's end means: its exit code is 0 or 1 for nearly everything, so what it said between `Error:` and its usage tells. */
 import { Exit, type ExitCode, type Failure } from '../../system/failure.ts';
-import { quoted } from '../../system/plain-text.ts';
+import { inMarks } from '../../system/plain-text.ts';
 import type { VmEnd } from '../vm-driver.ts';
 import { advice, ours } from '../../system/advice.ts';
 
@@ -32,7 +32,7 @@ const failureOf = (
   ...fault,
   exit,
   lines: lines.filter((line) => !usage.test(line)).slice(-20),
-  message: said === undefined ? message : `${message} vfkit said: "${quoted(said) ?? ''}".`,
+  message: said === undefined ? message : `${message} vfkit said: ${inMarks(said) ?? 'nothing'}.`,
 });
 
 /**

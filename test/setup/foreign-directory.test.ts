@@ -430,6 +430,32 @@ describe('a directory of a user', needs('root'), () => {
     lchownSync(given.root, nobody - 1, user);
     expect(distrustOf(given)).toEqual({ kind: 'below-others', path: given.root });
   });
+
+  describe('to which a link leads', () => {
+    let [far, link] = ['', ''];
+    beforeEach(() => {
+      far = join(tree, 'far');
+      link = join(above, 'link');
+      mkdirSync(join(far, 'state'), { recursive: true });
+      symlinkSync(join(far, 'state'), link);
+      for (const path of [far, join(far, 'state'), link]) lchownSync(path, user, user);
+    });
+
+    test('is his, and not where it belongs to another user', () => {
+      expect(distrustOf(layoutOf(link))).toBeUndefined();
+      chownSync(join(far, 'state'), nobody - 1, 0);
+      expect(distrustOf(layoutOf(link))).toMatchObject({ kind: 'foreign', uid: nobody - 1 });
+    });
+
+    test.each([
+      ['writable by all, where it is', () => (chmodSync(far, 0o777), far)],
+      ['writable by all, where the link is', () => (chmodSync(above, 0o777), above)],
+      ['another user’s, as the link is', () => (lchownSync(link, nobody - 1, 0), link)],
+    ])('is refused below what is %s', (_, open) => {
+      const path = open();
+      expect(distrustOf(layoutOf(link))).toEqual({ kind: 'below-others', path });
+    });
+  });
 });
 
 // Behaviour 19: `configure -d` accepts a directory that is empty, is marked as ours, or comes from an earlier version.

@@ -171,23 +171,29 @@ describe('a directory of another user', needs('root'), () => {
     mkdirSync(above);
     renameSync(layout.root, join(above, 'mallory'));
     chownSync(above, nobody, nobody);
-    const { status, stderr } = run('unconfigure', '-d', join(above, 'mallory'), '-y', '--purge');
-    expect([status, stderr]).toEqual([
-      77,
-      expect.stringContaining(`${above}, which contains`) as string,
-    ]);
+    // Nor does root ask or end a daemon that he may have put there.
+    for (const argv of [['unconfigure', '-y', '--purge'], ['stop'], ['drain']]) {
+      const { status, stderr } = run(argv[0] ?? '', ...rest(argv), '-d', join(above, 'mallory'));
+      expect([status, stderr]).toEqual([
+        77,
+        expect.stringContaining(`${above}, which contains`) as string,
+      ]);
+    }
   });
 
-  test('that others can write is refused, and made private by those who can', () => {
+  test.each([
+    ['others', 0o757],
+    ['its group', 0o775],
+  ])('that %s can write is refused, and made private by those who can', (_, mode) => {
     lay();
-    chmodSync(layout.root, 0o777);
+    chmodSync(layout.root, mode);
     const { status, stderr } = run('unconfigure', '-d', layout.root);
     expect([status, stderr]).toEqual([77, expect.stringContaining('chmod go-w') as string]);
     expect(run('configure', '-d', layout.root, '-q').status).toBe(0);
     expect(run('unconfigure', '-d', layout.root).status).toBe(0);
   });
 
-  test.each(['keys', 'image', 'downloads'])(
+  test.each(['nix-state', 'keys', 'image', 'downloads'])(
     'whose %s others can write is refused, and closed',
     (name) => {
       lay();
@@ -201,8 +207,8 @@ describe('a directory of another user', needs('root'), () => {
       closeDirectories(layout);
       expect(statSync(inner).mode & 0o777).toBe(0o700);
       chmodSync(inner, 0o777);
-      writeFileSync(join(inner, 'his'), '');
-      chownSync(join(inner, 'his'), nobody, nobody);
+      symlinkSync(layout.config, join(inner, 'his'));
+      lchownSync(join(inner, 'his'), nobody, nobody);
       expect(() => closeDirectories(layout)).toThrow(join(inner, 'his'));
       expect(statSync(inner).mode & 0o777).toBe(0o777);
       rmSync(join(inner, 'his'));

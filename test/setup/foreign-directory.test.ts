@@ -37,6 +37,7 @@ import {
   distrustProblems,
 } from '../../src/setup/directories.ts';
 import { plainly } from '../../src/system/advice.ts';
+import { unitName } from '../../src/service/systemd/systemd-unit.ts';
 import { failureOf, type Failure } from '../../src/system/failure.ts';
 import { makePrivate } from '../../src/system/files/files.ts';
 import { bundleAt } from '../../src/vm/boot-image.ts';
@@ -295,9 +296,24 @@ describe('a directory of another user', needs('root'), () => {
 
   test('and a receipt that names what configure never writes does nothing', () => {
     lay();
-    run('unconfigure', '-d', layout.root, '--purge', '-y');
+    const { home } = systemPathsOf(tree);
+    // One that it writes lines into alone, one beside it, and one that is called as its own.
+    const files = [join(home, '.ssh/config'), join(home, '.profile'), join(tree, 'etc', unitName)];
+    const spool = join(tree, 'spool');
+    mkdirSync(spool);
+    for (const path of files) put(path, 'x');
+    const receipt = { before: null, digest: '', at: '' };
+    const more = [
+      ...files.map((path) => ({ ...receipt, path, put: 'log' })),
+      { ...receipt, path: spool, put: 'directory' },
+    ];
+    const known = JSON.parse(readFileSync(layout.receipts, 'utf8')) as object[];
+    writeFileSync(layout.receipts, JSON.stringify([...known, ...more]));
+    expect(run('unconfigure', '-d', layout.root, '--purge', '-y').status).toBe(0);
+    expect(existsSync(layout.receipts)).toBe(false);
     expect(readFileSync(join(tree, 'passwd'), 'utf8')).toBe('root:x:0:0');
-    expect(existsSync(join(tree, 'important'))).toBe(true);
+    for (const path of [join(tree, 'important'), ...files, spool])
+      expect(existsSync(path), path).toBe(true);
   });
 
   test('whose owner is gone: an administrator takes back root’s part by root’s own record', () => {

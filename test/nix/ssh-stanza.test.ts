@@ -35,6 +35,9 @@ async function parsed(config: string): Promise<Map<string, string>> {
   );
 }
 
+const wordsIn = (config: string): readonly string[] =>
+  config.match(/^ +\S+/gm)?.map((word) => word.trim()) ?? [];
+
 /** RemoteCommand came with 7.6, the others before (OpenSSH's release notes). */
 const oldWords = [
   'IgnoreUnknown',
@@ -101,6 +104,8 @@ const expected = {
   forwardagent: 'no',
   requesttty: 'auto',
   addressfamily: 'inet',
+  batchmode: 'yes',
+  clearallforwardings: 'yes',
 };
 
 describe('the ssh configuration, as ssh reads it', () => {
@@ -144,12 +149,33 @@ describe('the ssh configuration, as ssh reads it', () => {
       '  LocalCommand echo connected',
       '  RevokedHostKeys /none/revoked',
       '  ConnectionAttempts 30',
+      '  AddressFamily inet6',
+      '  ProxyCommand nc %h %p',
+      '  CanonicalizeHostname yes',
+      '  HostKeyAlias somebody',
+      '  UpdateHostKeys yes',
+      '  UserKnownHostsFile ~/.ssh/other_hosts',
+      '  GlobalKnownHostsFile /none/known_hosts',
+      '  IdentitiesOnly no',
+      '  AddKeysToAgent yes',
+      '  PreferredAuthentications password,publickey',
+      '  BatchMode no',
+      '  ServerAliveInterval 5',
+      '  ServerAliveCountMax 1',
+      '  ConnectTimeout 1',
+      '  ForwardX11 yes',
+      '  ClearAllForwardings no',
+      '  LogLevel QUIET',
       // A word of another ssh's, or of one to come.
       '  UseKeychainOfMacOS yes',
       'Host nix-linuxkit',
       '  HostName 10.0.0.1',
       '',
     ].join('\r\n');
+    // Nothing is said for no reason; PubkeyAcceptedKeyTypes has another name by now.
+    const others = wordsIn(spoilers);
+    const unneeded = wordsIn(text).filter((word) => !others.includes(word));
+    expect(unneeded).toEqual(['IgnoreUnknown', 'PubkeyAcceptedKeyTypes']);
     const clean = await parsed('');
     const spoilt = await parsed(spoilers);
     // ssh collects the keys of all blocks; with IdentitiesOnly the first that fits is ours.
@@ -162,7 +188,7 @@ describe('the ssh configuration, as ssh reads it', () => {
   });
 
   test('has no word that is newer than OpenSSH 7.6, which would keep an older ssh from every host', () => {
-    const words = text.match(/^ +\S+/gm)?.map((word) => word.trim()) ?? [];
+    const words = wordsIn(text);
     expect(words.length).toBeGreaterThan(30);
     expect(words.filter((word) => !oldWords.includes(word))).toEqual([]);
   });

@@ -36,6 +36,7 @@ describe('who listens on a port', () => {
 
   test("is read from lsof's fields", () => {
     expect(lsofOwner('p501\ncssh\nf7\n')).toBe('ssh (pid 501)');
+    expect(lsofOwner('p501\nc\x1b[31m\x9bp\u202e\n')).toBe('p (pid 501)');
     expect(lsofOwner('')).toBeUndefined();
   });
 });

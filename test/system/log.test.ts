@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -24,6 +24,13 @@ test('debug lines are written while they are wanted, whatever was wanted before'
     { level: 'info', event: 'always' },
     { level: 'debug', event: 'now', n: 1 },
   ]);
+});
+
+test('it is private whatever the umask', () => {
+  const path = join(dir, 'daemon.log');
+  process.umask(0);
+  openLog({ path })('info', 'words of the guest');
+  expect(statSync(path).mode & 0o777).toBe(0o600);
 });
 
 /** A log whose process then ends at once. */

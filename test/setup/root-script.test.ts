@@ -23,6 +23,7 @@ import type { RootPaths } from '../../src/host/system-paths.ts';
 import { needed, rootNeeds, rootScript } from '../../src/setup/root/root-files.ts';
 import { rootLines, type RootRequest } from '../../src/setup/root/root-plan.ts';
 import { removalScript } from '../../src/setup/root/root-removal.ts';
+import { installScript } from '../../src/setup/root/root-script.ts';
 import { withLine } from '../../src/host/root/root-lines.ts';
 import { tryProgram } from '../../src/system/process/find-program.ts';
 import { snapshot } from './configure-rig.ts';
@@ -370,6 +371,23 @@ test('no private key is in what is shown, and none leaves the directory', () => 
   renameSync(paths.clientPublicKey, `${paths.clientPublicKey}.old`);
   expect(installing()).not.toContain(key.split('\n')[1]);
   expect(installing()).not.toContain('PRIVATE');
+});
+
+test('no file is named in it that is not root’s own, and the state directory in root’s record alone', () => {
+  const { owner, ...rest } = rootRequestIn('/');
+  const directory = '/home/ann/state';
+  const made = { known: undefined, list: '', renewsKey: true };
+  const script = installScript({ ...rest, owner: { ...owner, directory } }, made);
+  const isRecord = (line: string) => line === `    "directory": "${directory}"`;
+  const lines = script.split('\n').filter((line) => !/^LC_ALL=C PATH=/.test(line));
+  expect(lines.filter(isRecord)).toHaveLength(1);
+  const named = lines.filter((line) => !isRecord(line)).join('\n');
+  const paths = named.match(/(?<![\w.+/%])\/[\w.][\w./-]*/g) ?? [];
+  const isRoots = (path: string) =>
+    path === '/dev/null' ||
+    [rest.paths.nix, dirname(rest.paths.ssh)].some((own) => path.startsWith(own));
+  expect(paths.length).toBeGreaterThan(5);
+  expect(paths.filter((path) => !isRoots(path))).toEqual([]);
 });
 
 test('what others put into the directory of the door stays, and is told', () => {

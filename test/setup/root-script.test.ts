@@ -8,6 +8,7 @@ import {
   mkdirSync,
   mkdtempSync,
   readFileSync,
+  readlinkSync,
   renameSync,
   rmSync,
   statSync,
@@ -303,6 +304,17 @@ test('a link in the place of a file is left, and what to do is told', () => {
   expect(perform(installing()).stderr).toBe('');
   expect(rootNeeds(request).byHand).toEqual([]);
   expect(perform(removing()).stdout).toContain(rootLines(paths).ssh.line);
+});
+
+test('a link in the place of Nix’s list is left by a removal, and what it leads to', () => {
+  perform(installing());
+  const theirs = join(tree, 'dotfiles');
+  renameSync(paths.machines, theirs);
+  symlinkSync(theirs, paths.machines);
+  const before = readFileSync(theirs, 'utf8');
+  expect(perform(removing()).stdout).toContain(`Left ${paths.machines}: it is a link.`);
+  expect(readlinkSync(paths.machines)).toBe(theirs);
+  expect(readFileSync(theirs, 'utf8')).toBe(before);
 });
 
 test('links that a user put where root writes whole files are replaced, and not followed', () => {

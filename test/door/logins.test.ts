@@ -24,6 +24,21 @@ test('where the guest does not tell, all that are through count as logged in', a
   expect(told).toEqual([1, 2, 1]);
 });
 
+test('who waited for the guest has all its time to log in, from its greeting on', async () => {
+  await using rig = await doorRig();
+  await using guest = await fakeGuest(echoing);
+  const client = new Client(rig.port);
+  await until(() => rig.door.counts().held === 1);
+  await rig.clock.advance(60_000);
+  rig.door.release(guest.tunnel, 20_000);
+  rig.door.tellLoggedIn(0);
+  await until(() => client.text === greetingLine);
+  expect(rig.door.counts()).toMatchObject({ open: 1, loggedIn: 0, entering: 1 });
+  await rig.clock.advance(20_000);
+  expect(rig.door.counts()).toMatchObject({ open: 1, loggedIn: 0, entering: 0 });
+  client.socket.destroy();
+});
+
 test('where it tells, a newcomer does not count until he is told of, and whoever goes counts no more', async () => {
   const told: number[] = [];
   await using rig = await doorRig({ onChange: ({ loggedIn }: Counts) => told.push(loggedIn) });

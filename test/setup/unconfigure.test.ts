@@ -256,10 +256,14 @@ describe('unconfigure', needs('root'), () => {
   test('deletes only what is ours in a directory that holds more', async () => {
     using rig = configureRig();
     await rig.run();
-    for (const name of ['thesis.txt', 'keys/mine', 'downloads/film.mkv', 'image/holiday.jpg'])
+    // Copies that are called as what a killed writer leaves, and a folder with a file that is called as an image's.
+    const copies = ['nix-disk.1234567890', 'thesis.txt', 'thesis.txt.1234567890'];
+    const others = ['keys/mine', 'downloads/film.mkv', 'image/holiday.jpg', 'image/old/notes'];
+    for (const name of [...copies, ...others, 'image/old/builder-kernel'])
       put(join(rig.layout.root, name), 'mine');
     const { out } = await rig.unconfigure('--purge', '-y');
-    expect(out.at(-1)).toContain('downloads, image, keys, thesis.txt');
+    expect(out.at(-1)).toContain(`downloads, image, keys, ${copies.join(', ')}`);
+    expect(rig.read(join(rig.layout.images, 'old/builder-kernel'))).toBe('mine');
     expect(existsSync(rig.layout.clientKey)).toBe(false);
     expect(rig.read(join(rig.layout.root, 'downloads/film.mkv'))).toBe('mine');
   });

@@ -29,6 +29,7 @@ describe('an image', () => {
   test('is as old as its index of the security archive, whatever the age of the others', () => {
     expect(words(made(45))).toBeUndefined();
     expect(words(made(46))).toContain("is 46 days behind Debian's security updates. ");
+    expect(words(made(46, 1))).toContain("is 46 days behind Debian's security updates. ");
     expect(words(made(3, 400))).toBeUndefined();
   });
 

@@ -2,6 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import {
   chmodSync,
+  chownSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -221,11 +222,16 @@ describe('root’s part for another user', needs('root', safeNode), () => {
   });
 
   test('is not run by a program that others can change', () => {
-    chmodSync(program.main, 0o666);
     const before = snapshot(tree);
-    const { status, stderr } = ask(ann, told);
+    const refused = [77, expect.stringContaining(program.main) as string];
+    chmodSync(program.main, 0o666);
+    const loose = ask(ann, told);
     chmodSync(program.main, 0o644);
-    expect([status, stderr]).toEqual([77, expect.stringContaining(program.main) as string]);
+    expect([loose.status, loose.stderr]).toEqual(refused);
+    chownSync(program.main, Number(ann), 0);
+    const theirs = ask(ann, told);
+    chownSync(program.main, 0, 0);
+    expect([theirs.status, theirs.stderr]).toEqual(refused);
     expect(snapshot(tree)).toEqual(before);
   });
 });

@@ -3,7 +3,6 @@
  * this host come before that ssh, and so keep a guest from being ready.
  */
 import { existsSync } from 'node:fs';
-import { createServer, type Server, type Socket } from 'node:net';
 import { dirname, join } from 'node:path';
 import type { Layout } from '../../config/layout.ts';
 import type { Tunnel } from '../../domain/tunnel.ts';
@@ -15,8 +14,8 @@ import {
   plainPlaces,
 } from '../../system/files/temporary.ts';
 import { quotedWord } from '../../system/shell.ts';
-import { dial } from '../../system/socket/dial.ts';
 import { nodeCarrier } from '../../system/socket/node-carrier.ts';
+import { relayTo } from '../../system/socket/relay.ts';
 
 /** What ssh is told of it. */
 export type OneShotForward =
@@ -37,7 +36,7 @@ export async function openForward(
   signal: AbortSignal,
 ): Promise<OneShotForward> {
   if (tunnel.kind === 'tcp') return tunnel;
-  const { server, close } = serverForOne(tunnel, signal);
+  const { server, close } = relayTo(tunnel, { isForOne: true });
   const folder = plainFolder('ssh-', places);
   const end = () => {
     close();
@@ -56,36 +55,6 @@ export async function openForward(
   if (signal.aborted) end();
   else signal.addEventListener('abort', end, { once: true });
   return { kind: 'proxy', command: proxyCommand(path) };
-}
-
-/** Leads the first that comes to the guest, and nobody else. */
-function serverForOne(
-  tunnel: Tunnel,
-  signal: AbortSignal,
-): { readonly server: Server; readonly close: () => void } {
-  const open: Socket[] = [];
-  const server = createServer({ pauseOnConnect: true }, (client) => {
-    server.close();
-    const keep = (socket: Socket) => {
-      open.push(socket);
-      if (signal.aborted) socket.destroy();
-      return socket.on('error', () => undefined);
-    };
-    keep(client);
-    dial(tunnel, signal).then(
-      (guest) => {
-        keep(guest).pipe(client).pipe(guest);
-        client.once('close', () => guest.destroy());
-        guest.once('close', () => client.destroy());
-      },
-      () => client.destroy(),
-    );
-  });
-  const close = () => {
-    server.close();
-    for (const socket of open) socket.destroy();
-  };
-  return { server, close };
 }
 
 /** As ssh takes it: one line for the shell that ssh-argv.ts has it use. */

@@ -2,14 +2,13 @@
 import { once } from 'node:events';
 import { existsSync, rmSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
-import { createServer, type Socket } from 'node:net';
 import type { Layout } from '../../config/layout.ts';
 import type { Tunnel } from '../../domain/tunnel.ts';
 import { vmPrograms } from '../../domain/vm-programs.ts';
 import type { Clock } from '../../system/time/clock.ts';
 import { within } from '../../system/time/deadline.ts';
-import { dial } from '../../system/socket/dial.ts';
 import { Exit, Failed, type Failure } from '../../system/failure.ts';
+import { relayTo, type Relay } from '../../system/socket/relay.ts';
 import { awaitUnix } from '../../system/socket/unix-socket.ts';
 import { until } from '../../system/time/wait.ts';
 import type { AttachOptions, VmControl, VmDriver } from '../vm-driver.ts';
@@ -96,38 +95,13 @@ async function awaitConsole(layout: Layout, clock: Clock, signal: AbortSignal): 
 }
 
 /** The agent's socket, as QEMU makes it, in front of the guest's vsock port. */
-async function relayAgent(layout: Layout): Promise<{ close(): void }> {
-  const ended = new AbortController();
-  const open = new Set<Socket>();
-  const server = createServer({ allowHalfOpen: false, pauseOnConnect: true }, (client) => {
-    const join = (socket: Socket) => {
-      open.add(socket);
-      socket.on('error', () => undefined).once('close', () => open.delete(socket));
-    };
-    join(client);
-    dial(vsockTunnel(layout, vsockPorts.agent), ended.signal).then(
-      (guest) => {
-        join(guest);
-        client.once('close', () => guest.destroy());
-        guest.once('close', () => client.destroy());
-        guest.once('end', () => guest.destroy());
-        client.pipe(guest, { end: false });
-        guest.pipe(client);
-      },
-      () => client.destroy(),
-    );
-  });
+async function relayAgent(layout: Layout): Promise<Relay> {
+  const relay = relayTo(vsockTunnel(layout, vsockPorts.agent));
   rmSync(layout.agent, { force: true });
-  server.listen(layout.agent);
-  await once(server, 'listening');
-  server.on('error', () => undefined);
-  return {
-    close: () => {
-      ended.abort();
-      server.close();
-      for (const socket of open) socket.destroy();
-    },
-  };
+  relay.server.listen(layout.agent);
+  await once(relay.server, 'listening');
+  relay.server.on('error', () => undefined);
+  return relay;
 }
 
 /** It runs, and has made none of its devices. */

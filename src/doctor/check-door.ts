@@ -1,8 +1,6 @@
 /** The front door: whether it is open, and leads to an ssh. */
-import { addAbortListener } from 'node:events';
-import { connect } from 'node:net';
 import { drained, isDrained } from '../client/drained.ts';
-import { canConnect } from '../system/socket/connected.ts';
+import { canConnect, firstWords } from '../system/socket/connected.ts';
 import { describePlace, type DoorPlace } from '../door/entrance.ts';
 import { portOwner } from '../door/port-owner.ts';
 import type { Failure } from '../system/failure.ts';
@@ -84,20 +82,8 @@ const whereIs = (place: DoorPlace) => ({
 });
 
 /** The first line that a listener says; undefined when nobody listens, or says nothing in 10 s. */
-function bannerOf(place: DoorPlace, signal: AbortSignal): Promise<string | undefined> {
-  return new Promise((resolve) => {
-    const socket = connect(whereIs(place));
-    let text = '';
-    const end = () => {
-      socket.destroy();
-      listening[Symbol.dispose]();
-      resolve(text === '' ? undefined : text.split('\r')[0]?.split('\n')[0]);
-    };
-    const listening = addAbortListener(signal, end);
-    socket.on('data', (chunk) => {
-      text += chunk.toString('latin1');
-      if (text.includes('\n') || text.length > 255) end();
-    });
-    for (const event of ['timeout', 'end', 'error']) socket.on(event, end);
-  });
+async function bannerOf(place: DoorPlace, signal: AbortSignal): Promise<string | undefined> {
+  const isEnough = (heard: string) => heard.includes('\n') || heard.length > 255;
+  const said = await firstWords(whereIs(place), { isEnough, signal });
+  return said === '' ? undefined : said.split('\r')[0]?.split('\n')[0];
 }

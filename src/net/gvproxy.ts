@@ -1,7 +1,5 @@
 /** gvproxy: the maintained user-mode network; it speaks a protocol for each way in which a VM program can be attached. */
-import { addAbortListener } from 'node:events';
 import { statSync } from 'node:fs';
-import { connect } from 'node:net';
 import type { Attachment } from '../domain/guest-network.ts';
 import type { Layout } from '../config/layout.ts';
 import type { Tunnel } from '../domain/tunnel.ts';
@@ -10,6 +8,7 @@ import type { Launch } from '../system/process/child.ts';
 import { within } from '../system/time/deadline.ts';
 import { Exit, Failed, type Failure } from '../system/failure.ts';
 import { programMissing } from '../system/process/find-program.ts';
+import { firstWords } from '../system/socket/connected.ts';
 import { awaitUnix } from '../system/socket/unix-socket.ts';
 import type { NetworkDriver, ReadyOptions } from './network-driver.ts';
 import { shakeHands } from './handshake.ts';
@@ -121,22 +120,11 @@ async function listens(socket: string, { layout, clock, signal }: ReadyOptions):
 }
 
 /** Whether the API answers a request, whatever it says. */
-function answers(path: string, signal: AbortSignal): Promise<boolean> {
-  return new Promise((resolve) => {
-    // Not connect's own signal: it would keep a listener for each question.
-    const socket = connect({ path });
-    const settle = (value: boolean) => {
-      listening[Symbol.dispose]();
-      socket.destroy();
-      resolve(value);
-    };
-    const onAbort = () => settle(false);
-    const listening = addAbortListener(signal, onAbort);
-    socket.write('GET /services/forwarder/all HTTP/1.0\r\n\r\n');
-    socket.once('data', (chunk) => settle(chunk.toString('latin1').startsWith('HTTP/')));
-    socket.once('end', () => settle(false)).on('error', () => settle(false));
-  });
-}
+const answers = async (path: string, signal: AbortSignal): Promise<boolean> => {
+  const say = 'GET /services/forwarder/all HTTP/1.0\r\n\r\n';
+  const said = await firstWords({ path }, { say, isEnough: () => true, signal });
+  return said.startsWith('HTTP/');
+};
 
 /** POST /tunnel takes the connection over and says the two bytes OK before it has dialled anything: they prove nothing. */
 const tunnelTo = (path: string): Tunnel => ({

@@ -33,3 +33,34 @@ export const canConnect = (options: NetConnectOpts, signal: AbortSignal): Promis
     },
     () => false,
   );
+
+/** What is said to whoever listens, and how much of the answer is waited for. */
+interface Talk {
+  readonly say?: string;
+  readonly isEnough: (heard: string) => boolean;
+  readonly signal: AbortSignal;
+}
+
+/** What is said there first: until that is enough, its end, or a silence of the `timeout` of the options; nothing where nobody listens. */
+export async function firstWords(
+  options: NetConnectOpts,
+  { say = '', isEnough, signal }: Talk,
+): Promise<string> {
+  const socket = await connected(options, signal).catch(() => undefined);
+  if (socket === undefined) return '';
+  return new Promise((resolve) => {
+    let heard = '';
+    const end = () => {
+      listening[Symbol.dispose]();
+      socket.destroy();
+      resolve(heard);
+    };
+    const listening = addAbortListener(signal, end);
+    for (const event of ['timeout', 'end', 'error']) socket.on(event, end);
+    socket.on('data', (chunk: Buffer) => {
+      heard += chunk.toString('latin1');
+      if (isEnough(heard)) end();
+    });
+    if (say !== '') socket.write(say);
+  });
+}

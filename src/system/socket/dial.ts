@@ -3,9 +3,10 @@
  * connects proves nothing about what stands behind it.
  */
 import { addAbortListener } from 'node:events';
-import { connect, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { reasonOf } from '../time/clock.ts';
 import { plainText } from '../plain-text.ts';
+import { connected } from './connected.ts';
 
 /** One end to connect to. */
 export type Address =
@@ -30,18 +31,26 @@ export type Address =
  * Connects and says hello. The socket is paused, half-open, and its next data is the stream's first. Rejects with the
  * system's error, when the answer is another one, or with the signal's reason.
  */
-export function dial(address: Address, signal: AbortSignal): Promise<Socket> {
+export async function dial(address: Address, signal: AbortSignal): Promise<Socket> {
+  const { where, hello, answer } = wayTo(address);
+  const socket = await connected({ ...where, allowHalfOpen: true, noDelay: true }, signal);
+  if (hello !== '' || answer !== '') await greet(socket, { hello, answer }, signal);
+  return socket.pause();
+}
+
+function greet(
+  socket: Socket,
+  { hello, answer }: { readonly hello: string; readonly answer: string },
+  signal: AbortSignal,
+): Promise<void> {
   return new Promise((resolve, reject) => {
-    if (signal.aborted) return reject(reasonOf(signal));
-    const { where, hello, answer } = wayTo(address);
-    const socket = connect({ ...where, allowHalfOpen: true, noDelay: true });
     let got = Buffer.alloc(0);
     const settle = (error?: Error) => {
       listening[Symbol.dispose]();
-      socket.off('connect', onConnect).off('data', onData).off('end', onEnd).off('error', settle);
+      socket.off('data', onData).off('end', onEnd).off('error', settle);
       if (error === undefined) {
         socket.pause();
-        return resolve(socket);
+        return resolve();
       }
       socket.on('error', () => undefined);
       socket.destroy();
@@ -49,12 +58,6 @@ export function dial(address: Address, signal: AbortSignal): Promise<Socket> {
     };
     const onAbort = () => settle(reasonOf(signal));
     const onEnd = () => settle(new Error('the connection was closed at once'));
-    const onConnect = () => {
-      if (hello === '') return said();
-      // Who stands there may have closed already: then writing fails, which must not come when nobody listens any more.
-      socket.write(hello, (error) => (error ? settle(error) : said()));
-    };
-    const said = () => (answer === '' ? settle() : undefined);
     const onData = (chunk: Buffer) => {
       got = Buffer.concat([got, chunk]);
       const { head, isAnswer, rest } = compare(got, answer);
@@ -64,9 +67,14 @@ export function dial(address: Address, signal: AbortSignal): Promise<Socket> {
       if (rest.length > 0) socket.unshift(rest);
     };
     const listening = addAbortListener(signal, onAbort);
-    socket.on('connect', onConnect).on('end', onEnd).on('error', settle);
+    socket.on('end', onEnd).on('error', settle);
     // Only to read the answer: a listener would start the flow.
     if (answer !== '') socket.on('data', onData);
+    // Who stands there may have closed already: then writing fails, which must not come when nobody listens any more.
+    socket.write(hello, (error) => {
+      if (error) settle(error);
+      else if (answer === '') settle();
+    });
   });
 }
 

@@ -13,7 +13,7 @@ const watchMs = 55_000;
 async function loadParts() {
   const [{ watchImage, watchOf }] = await Promise.all([
     import('../image/watch-updates.ts'),
-    import('../../system/process/filter.ts'),
+    import('../../guest/login/ask-nix.ts'),
     loadLockfile(),
   ]);
   return { watchImage, watchOf };

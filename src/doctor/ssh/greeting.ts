@@ -1,9 +1,8 @@
 /** Asks whoever answers at the other end of a command whether it is a nix daemon. */
-import { PassThrough } from 'node:stream';
-import { beginningIn, nixAnswer, question } from '../../guest/login/nix-question.ts';
+import { askNix } from '../../guest/login/ask-nix.ts';
+import { beginningIn, nixAnswer } from '../../guest/login/nix-question.ts';
 import { isRefusedRoot } from '../../system/process/become-root.ts';
 import type { CommandResult } from '../../system/process/child.ts';
-import { spawnFilter } from '../../system/process/filter.ts';
 import { inMarks } from '../../system/plain-text.ts';
 import type { Clock } from '../../system/time/clock.ts';
 import { blankLine, noAnswerIn, printsBefore } from './ssh-verdicts.ts';
@@ -14,9 +13,12 @@ const timeoutMs = 30_000;
 const mostBytes = 64 * 1024;
 
 /** A nix daemon answers; or why none did, or what is printed before its answer. */
-export type Greeted = 'nix' | 'late' | Printed | { readonly refused: string } | CommandResult;
+export type Greeted = 'nix' | 'late' | Printed | Declined | CommandResult;
 interface Printed {
   readonly printed: string;
+}
+interface Declined {
+  readonly refused: string;
 }
 
 /** It answered, and something was before the answer. */
@@ -29,40 +31,25 @@ function beforeIt(bytes: Buffer): Printed | undefined {
   return text === '' ? undefined : { printed: inMarks(text.trim().split('\n')[0]) ?? blankLine };
 }
 
-/** Asks, and keeps the line open until an answer comes: a daemon whose input ends says nothing. */
-export async function greet(
-  [program = '', ...argv]: readonly string[],
+/** Asks whoever that command leads to. */
+export function greet(
+  argv: readonly string[],
   { clock, signal }: { readonly clock: Clock; readonly signal: AbortSignal },
 ): Promise<Greeted> {
-  const over = new AbortController();
-  const scope = AbortSignal.any([signal, over.signal]);
-  try {
-    const input = new PassThrough();
-    // ssh may end before it has read this.
-    input.on('error', () => undefined);
-    input.write(question);
-    const { output, ended } = spawnFilter(program, argv, input, { signal: scope });
-    const answered = new Promise<Greeted>((resolve) => {
-      let bytes = Buffer.alloc(0);
-      output.on('data', (chunk: Buffer) => {
-        bytes = Buffer.concat([bytes, chunk]).subarray(0, mostBytes);
-        const begins = beginningIn(bytes);
-        if (begins < 0) return;
-        const answer = nixAnswer(bytes.subarray(begins));
-        if (answer.kind === 'answered') resolve(beforeIt(bytes.subarray(0, begins)) ?? 'nix');
-        if (answer.kind === 'refused') resolve({ refused: answer.why });
-      });
-    });
-    const late = clock.sleep(timeoutMs, scope).then(
-      () => 'late' as const,
-      () => 'late' as const,
-    );
-    const first = await Promise.race([answered, ended, late]);
-    signal.throwIfAborted();
-    return first;
-  } finally {
-    over.abort(new Error('the greeting is over'));
-  }
+  let bytes = Buffer.alloc(0);
+  const take = (chunk: Buffer) => {
+    bytes = Buffer.concat([bytes, chunk]).subarray(0, mostBytes);
+    return answerIn(bytes);
+  };
+  return askNix(argv, { take, timeoutMs, clock, signal });
+}
+
+function answerIn(bytes: Buffer): 'nix' | Printed | Declined | undefined {
+  const begins = beginningIn(bytes);
+  if (begins < 0) return undefined;
+  const answer = nixAnswer(bytes.subarray(begins));
+  if (answer.kind === 'refused') return { refused: answer.why };
+  return answer.kind === 'answered' ? (beforeIt(bytes.subarray(0, begins)) ?? 'nix') : undefined;
 }
 
 /** sudo is not there, or says why it does not let this user be root: that it would ask for a password counts too. */

@@ -1,6 +1,5 @@
 /** Whether Nix can build on the guest: one ssh login as Nix makes it, that must reach a nix daemon that answers. */
 import { refusal } from '../../system/files/reasons.ts';
-import { PassThrough } from 'node:stream';
 import type { Layout } from '../../config/layout.ts';
 import type { Tunnel } from '../../domain/tunnel.ts';
 import type { CommandResult } from '../../system/process/child.ts';
@@ -8,7 +7,6 @@ import type { Clock } from '../../system/time/clock.ts';
 import { Failed, type Failure } from '../../system/failure.ts';
 import { inMarks } from '../../system/plain-text.ts';
 import { programMissing, tryProgram } from '../../system/process/find-program.ts';
-import { question } from './nix-question.ts';
 import { ProbeAnswer, maxClockOffsetMs } from './probe-answer.ts';
 import { sshArgv, sshEnvironment } from './ssh-argv.ts';
 import { notYet, sshHint } from './ssh-words.ts';
@@ -62,10 +60,8 @@ export async function probeGuest(options: ProbeOptions): Promise<Probe> {
   const answer = new ProbeAnswer(clock);
   const scope = new AbortController();
   const inTime = AbortSignal.any([signal, scope.signal]);
-  const late = clock.sleep(timeoutMs, inTime).then(() => 'late' as const);
   try {
-    const end = await Promise.race([converse(ssh, options, answer, inTime), late]);
-    signal.throwIfAborted();
+    const end = await converse(ssh, options, answer, inTime);
     return judge(answer, end, { timeoutMs, tookMs: clock.monotonic() - begun });
   } catch (error) {
     if (!(error instanceof Failed)) throw error;
@@ -88,25 +84,14 @@ async function converse(
   answer: ProbeAnswer,
   signal: AbortSignal,
 ): Promise<End> {
-  const input = new PassThrough();
-  // ssh may end before it has read this.
-  input.on('error', () => undefined);
-  input.write(question);
-  const { tunnel, layout, timeoutMs, places = forwardPlaces(layout) } = options;
+  const { tunnel, layout, clock, timeoutMs, places = forwardPlaces(layout) } = options;
   const login = { layout, user: 'builder', key: layout.clientKey, timeoutMs } as const;
   const argv = sshArgv(login, await openForward(tunnel, places, signal), remoteCommand);
   // Loaded with the first question: it brings what runs programs, and the daemon's door should not wait for that.
-  const { spawnFilter } = await import('../../system/process/filter.ts');
-  const { output, ended } = spawnFilter(ssh, argv, input, {
-    signal,
-    env: sshEnvironment(process.env),
-  });
-  const answered = new Promise<'answered'>((resolve) =>
-    output.on('data', (chunk: Buffer) => {
-      if (answer.take(chunk)) resolve('answered');
-    }),
-  );
-  return Promise.race([answered, ended]);
+  const { askNix } = await import('./ask-nix.ts');
+  const take = (chunk: Buffer) => (answer.take(chunk) ? ('answered' as const) : undefined);
+  const env = sshEnvironment(process.env);
+  return askNix([ssh, ...argv], { take, timeoutMs, clock, signal, env });
 }
 
 /** Each requirement rests on the one before it: a login, a nix daemon that answers, a clock that builds can go by. */

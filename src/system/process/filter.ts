@@ -4,7 +4,7 @@ import { execa } from 'execa';
 import { endOf, type CommandResult, type RunOptions } from './child.ts';
 
 /** A filter that runs. Nothing is kept of its output but the words on stderr. */
-export interface FilterCommand {
+interface FilterCommand {
   readonly output: Readable;
   /** Settles once, never rejects; `stdout` is empty. */
   readonly ended: Promise<CommandResult>;

@@ -3,7 +3,7 @@ import { nativeSystem } from '../domain/guest-system.ts';
 import { counted } from '../domain/counted.ts';
 import type { Check, CheckVerdict } from './check-runner.ts';
 import { nixConflicts } from '../nix/conflicts.ts';
-import { parseMachines, withIncluded } from '../nix/machines.ts';
+import { ourEntryIn, withIncluded } from '../nix/machines.ts';
 import { describeNix, findNix } from '../nix/variant.ts';
 import { alias } from '../nix/ssh/stanza.ts';
 import { machinesWarnings } from '../nix/warnings.ts';
@@ -99,8 +99,7 @@ function machinesLine({ places }: DoctorFacts): CheckVerdict {
   const [bad] = machinesWarnings(path, text);
   if (bad !== undefined)
     return { kind: 'bad', what: bad, why: '', remedy: `sudo $EDITOR ${shellWord(path)}` };
-  const { machines } = parseMachines(withIncluded(text, others.read), 'new');
-  const ours = machines.find(({ store }) => store.endsWith(alias));
+  const ours = ourEntryIn(withIncluded(text, others.read));
   return ours === undefined
     ? { kind: 'bad', what: `${path} has no line for ${alias}.`, why: '', remedy: configure }
     : { kind: 'good', fact: `${counted(ours.maxJobs, 'job')}; ${ours.features.join(', ')}` };

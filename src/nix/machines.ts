@@ -98,7 +98,11 @@ export function machinesLine(options: LineOptions): string {
 
 /** True when the builder is in the list, in whoever's words. */
 export const hasBuilder = (file: Uint8Array): boolean =>
-  parseMachines(Buffer.from(file).toString('latin1'), 'new').machines.some(({ store }) =>
+  ourEntryIn(Buffer.from(file).toString('latin1')) !== undefined;
+
+/** Our entry in that text; one of a host whose name only ends as ours does is none. */
+export const ourEntryIn = (text: string): MachinesEntry | undefined =>
+  parseMachines(text, 'new').machines.find(({ store }) =>
     new RegExp(`(^|[/@])${alias}$`).test(store),
   );
 

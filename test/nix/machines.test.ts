@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { machinesLine, parseMachines, withIncluded } from '../../src/nix/machines.ts';
+import { machinesLine, ourEntryIn, parseMachines, withIncluded } from '../../src/nix/machines.ts';
 import { withoutBlock } from '../../src/host/managed-block.ts';
 import { withLine } from '../../src/host/root/root-lines.ts';
 
@@ -18,6 +18,12 @@ describe('our line', () => {
     expect(line).toBe(
       'ssh-ng://builder@nix-linuxkit x86_64-linux - 4 1 big-parallel,linuxkit-builder - c3NoLWVkMjU1MTkgQUFBQUMzTno=',
     );
+  });
+
+  test('is found among others, of which one has a name that only ends as ours does', () => {
+    const other = 'ssh-ng://builder@not-nix-linuxkit x86_64-linux - 9\n';
+    expect(ourEntryIn(other)).toBeUndefined();
+    expect(ourEntryIn(`${other}${line}\n`)?.maxJobs).toBe(4);
   });
 
   test.each(['old', 'new'] as const)('says what else Nix may be told, by the %s rules', (rules) => {

@@ -10,12 +10,11 @@ import {
   type NixConfig,
   type RoutingFacts,
 } from '../../nix/build-routing.ts';
-import { leadsToUs, parseMachines, withIncluded } from '../../nix/machines.ts';
+import { leadsToUs, ourEntryIn, withIncluded } from '../../nix/machines.ts';
 import { parseConfig, parseDerivation } from '../../nix/answers.ts';
 import { externalSystems, settingOf } from '../../nix/conf.ts';
 import { otherOwner } from '../../host/for-everybody.ts';
 import { systemPathsOf } from '../../host/system-paths.ts';
-import { alias } from '../../nix/ssh/stanza.ts';
 import { machinesWarnings } from '../../nix/warnings.ts';
 import { isDrained } from '../../client/drained.ts';
 import { findStatus } from '../../client/found.ts';
@@ -103,10 +102,7 @@ async function notesOn(
   return masksCx16({ config: builder, accelerator, abilities }) ? [`Guest: ${noV2}.`] : [];
 }
 
-const ourEntry = (text: string, { read }: OthersFiles) =>
-  parseMachines(withIncluded(text, read), 'new').machines.find(({ store }) =>
-    store.endsWith(alias),
-  );
+const ourEntry = (text: string, { read }: OthersFiles) => ourEntryIn(withIncluded(text, read));
 
 type RunNix = (program: string, ...argv: readonly string[]) => Promise<CommandResult>;
 

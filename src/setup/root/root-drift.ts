@@ -1,11 +1,11 @@
 /** Where what root was told of the builder is not what is set now: the daemon goes by the settings, nix-daemon by root's files. */
 import { OthersFiles } from '../../system/files/others-files.ts';
 import type { FileChange } from '../../host/file-change.ts';
-import { machinesLine, parseMachines, type MachinesEntry } from '../../nix/machines.ts';
+import { machinesLine, ourEntryIn, type MachinesEntry } from '../../nix/machines.ts';
 import { isOld, readInstalled } from '../../host/installed.ts';
 import { needed, type RootNeeds } from './root-files.ts';
 import type { RootRequest } from './root-plan.ts';
-import { alias, leadSameWay, marginSeconds, proxyOf } from '../../nix/ssh/stanza.ts';
+import { leadSameWay, marginSeconds, proxyOf } from '../../nix/ssh/stanza.ts';
 
 /** One thing of which root was told something else; without values where those are keys. */
 export interface Difference {
@@ -102,9 +102,7 @@ function lineDifferences({ before, after }: FileChange): Difference[] {
 const protocolOf = ({ store }: MachinesEntry): string => store.split('://')[0] ?? '';
 
 const ourLine = (file: Buffer | undefined): MachinesEntry | undefined =>
-  parseMachines(file?.toString('latin1') ?? '', 'new').machines.find(({ store }) =>
-    store.endsWith(alias),
-  );
+  ourEntryIn(file?.toString('latin1') ?? '');
 
 const differing = <T extends number | string>(
   name: Difference['name'],

@@ -144,6 +144,11 @@ describe('the end of a child', () => {
     );
   });
 
+  test('is known by the words of its program, and not by ours', () => {
+    const said = { ...failure, message: 'Failed to get "write" lock.' };
+    expect(withKnownFaults(said, { program: 'qemu', ended, output: [] })).toBe(said);
+  });
+
   test('that is not known stays as it is', () =>
     expect(withKnownFaults(failure, { program: 'qemu', ended, output: ['odd'] })).toBe(failure));
 });

@@ -16,7 +16,7 @@ interface ChildEnd {
 /** The same failure; with cause and remedy where the fault is a known one. */
 export function withKnownFaults(failure: Failure, { program, ended, output }: ChildEnd): Failure {
   const [fault] = recognise({
-    said: [failure.message, ...output],
+    said: output,
     ...systemVersion(),
     ...(program === undefined ? {} : { program }),
     ...(ended.kind === 'exited' ? { exitCode: ended.code } : {}),

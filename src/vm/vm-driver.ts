@@ -7,6 +7,7 @@ import type { Tunnel } from '../domain/tunnel.ts';
 import type { Accelerator, VmProgram } from '../domain/vm-programs.ts';
 import type { ExitStatus, Launch } from '../system/process/child.ts';
 import type { Clock } from '../system/time/clock.ts';
+import { advice, ours } from '../system/advice.ts';
 import type { Failure } from '../system/failure.ts';
 import type { BootImage } from './boot-image.ts';
 import type { StillState } from './run-states.ts';
@@ -154,4 +155,21 @@ export interface VmDriver {
   readonly explain?: (end: VmEnd) => Failure | undefined;
   /** Whether its last words say that it was built without a network of its own; absent where it has none anyway. */
   readonly lacksNetwork?: (output: readonly string[]) => boolean;
+}
+
+/** A program of that title ended with code 0: a guest's `poweroff`, which may have ended its services first, and then has said so. */
+export function poweredOff(
+  title: string,
+  console: readonly string[],
+): Omit<Failure, 'exit' | 'lines'> {
+  const inOrder = console.some((line) => line.includes('linuxkit-builder: stage=stopped'));
+  return {
+    kind: 'guest-powered-off',
+    message: inOrder
+      ? `The guest shut down by itself (${title} exited with code 0).`
+      : `The guest powered off without shutting down first (${title} exited with code 0).`,
+    hint: advice`See the guest's last lines: ${ours('console')}`,
+    blames: 'image',
+    deaf: 'dead',
+  };
 }

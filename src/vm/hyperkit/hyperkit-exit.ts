@@ -1,6 +1,6 @@
 /** What HyperKit's end means: its exit codes and signals are facts about the guest, about its command line, or about the host. */
 import { Exit, type Failure } from '../../system/failure.ts';
-import type { VmEnd } from '../vm-driver.ts';
+import { poweredOff, type VmEnd } from '../vm-driver.ts';
 import { inMarks } from '../../system/plain-text.ts';
 import { advice, ours } from '../../system/advice.ts';
 
@@ -12,7 +12,7 @@ export function explainHyperkit({ ended, output, console }: VmEnd): Failure | un
         said(output) ??
         (ended.code === 2
           ? reboot(console)
-          : words(ended.code === 0 ? powerOff(console) : codes[ended.code], [
+          : words(ended.code === 0 ? poweredOff('HyperKit', console) : codes[ended.code], [
               ...told(console),
               ...output,
             ]))
@@ -35,20 +35,6 @@ const words = (known: Words | undefined, lines: readonly string[]): Failure | un
 const seeLogs = advice`See its output: ${ours('logs')}`;
 const seeConsole = advice`See the guest's last lines: ${ours('console')}`;
 const report = advice`Please report this, with the output of: ${ours('daemon', '--dry-run')}`;
-
-/** Code 0: a guest's `poweroff`. It may have ended its services first, and then has said so. */
-function powerOff(console: readonly string[]): Words {
-  const inOrder = console.some((line) => line.includes('linuxkit-builder: stage=stopped'));
-  return {
-    kind: 'guest-powered-off',
-    message: inOrder
-      ? 'The guest shut down by itself (HyperKit exited with code 0).'
-      : 'The guest powered off without shutting down first (HyperKit exited with code 0).',
-    hint: seeConsole,
-    blames: 'image',
-    deaf: 'dead',
-  };
-}
 
 /** hyperkit.c, vmexit_suspend and errx. 0 and 2 are told apart by the console. */
 const codes: Readonly<Record<number, Words>> = {

@@ -1,7 +1,7 @@
 /** What vfkit's end means: its exit code is 0 or 1 for nearly everything, so what it said between `Error:` and its usage tells. */
 import { Exit, type ExitCode, type Failure } from '../../system/failure.ts';
 import { inMarks } from '../../system/plain-text.ts';
-import type { VmEnd } from '../vm-driver.ts';
+import { poweredOff, type VmEnd } from '../vm-driver.ts';
 import { advice, ours } from '../../system/advice.ts';
 
 /** The end of a vfkit that nobody asked to end, in words; undefined where there is nothing to add. */
@@ -14,7 +14,8 @@ export function explainVfkit({ ended, output, console }: VmEnd): Failure | undef
     return failureOf(fault, text, output);
   }
   if (ended.kind === 'signalled') return undefined;
-  if (ended.code === 0) return failureOf(poweredOff(console), undefined, console.slice(-20));
+  if (ended.code === 0)
+    return failureOf(poweredOff('vfkit', console), undefined, console.slice(-20));
   return text === undefined ? undefined : failureOf(unknown, text, output);
 }
 
@@ -56,19 +57,6 @@ export function errorIn(lines: readonly string[]): string | undefined {
   const end = lines.findLastIndex((line) => usage.test(line));
   const last = end < 0 ? [] : lines.slice(end + 1).filter((line) => line.trim() !== '');
   return last.length === 0 ? undefined : last.join(' ').trim();
-}
-
-function poweredOff(console: readonly string[]): Fault {
-  const inOrder = console.some((line) => line.includes('linuxkit-builder: stage=stopped'));
-  return {
-    kind: 'guest-powered-off',
-    message: inOrder
-      ? 'The guest shut down by itself (vfkit exited with code 0).'
-      : 'The guest powered off without shutting down first (vfkit exited with code 0).',
-    hint: advice`See the guest's last lines: ${ours('console')}`,
-    blames: 'image',
-    deaf: 'dead',
-  };
 }
 
 const seeLogs = advice`See its output: ${ours('logs')}`;

@@ -126,7 +126,7 @@ test('what cannot be written is no success', needs('Linux'), async () => {
   expect({ code, said }).toEqual({ code: 74, said: why });
 });
 
-// Behaviour 173: If a command ends before it has finished its work because of a bug, it says so and exits with 70,
+// Behaviour 173: If a bug makes a command end before it has finished its work, the command says so and exits with 70,
 // never with 0.
 test('nothing left to wait for, and not at its end', async () => {
   const timers = `

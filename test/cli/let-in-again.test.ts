@@ -67,7 +67,7 @@ async function failureIn(verb: string): Promise<Failure> {
   );
 }
 
-// Behaviour 82: If `stop`, `restart` or `suspend` fails after it has waited for builds, new ones are admitted again.
+// Behaviour 82: If `stop`, `restart` or `suspend` fails after it has waited for builds, new builds are let in again.
 test.each([
   ['suspend', 'daemon-refused'],
   ['restart', 'daemon-refused'],

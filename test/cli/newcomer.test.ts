@@ -34,7 +34,8 @@ async function tried(...argv: string[]) {
   return { said, code };
 }
 
-// Behaviour 171: If nothing has been set up, every command that needs a builder gives the same advice: `linuxkit-builder up`.
+// Behaviour 171: If nothing has been set up, every command that needs a builder gives the same advice: run
+// `linuxkit-builder up`.
 test.each([
   [Exit.config, ['start']],
   [Exit.config, ['restart']],

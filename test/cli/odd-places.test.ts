@@ -38,7 +38,7 @@ beforeAll(async () => {
 });
 afterAll(() => program[Symbol.dispose]());
 
-// Behaviour 20: If something else is where one of our files or directories, or one of ssh's, should be, `configure`
+// Behaviour 20: If something else is in the place of one of our files or directories, or of one of ssh's, `configure`
 // names it, changes nothing, and does not call it a bug.
 describe('configure says what is in its way', () => {
   test.each<[string, (file: string) => void, string | undefined]>([
@@ -93,8 +93,8 @@ test('a byte order mark before the settings is no fault', () => {
   });
 });
 
-// Behaviour 175: Every command works, or says why it cannot, for a user without an entry in the system's user database
-// or without a HOME. `configure` says why such a user cannot have a builder.
+// Behaviour 175: Every command works, or says why it cannot, even for a user without an entry in the system's user
+// database, or without the variable `HOME`. `configure` says why such a user cannot have a builder.
 describe('a user without an entry in the user database', needs('root'), () => {
   const run = (env: NodeJS.ProcessEnv, ...argv: string[]) =>
     spawnSync(process.execPath, [program.main, ...argv], {
@@ -196,8 +196,9 @@ test('a chroot without /dev is named as that', needs(hiding), () => {
 /** What runs a program as the first process of a container. */
 const asFirst = ['-pf', '--mount-proc', '--kill-child', process.execPath] as const;
 
-// Behaviour 208: A daemon that is the first process of a container is found and stopped like any other. `start`, run as
-// the first process, does not start a daemon, which would end with it, but tells you to run `daemon`.
+// Behaviour 208: A daemon that is the first process of a container is found and stopped like any other. If `start` is
+// the first process, it does not start a daemon, because the daemon would end with it. Instead, `start` tells you to
+// run `daemon`.
 test(
   'a daemon with pid 1 is stopped by another process of its container',
   needs('root', 'Linux'),

@@ -50,8 +50,8 @@ function tried(...argv: string[]) {
 }
 
 // Behaviour 214: If this machine's builder belongs to another user, commands do not tell you to set one up: they say
-// that you can already use that one. `up` refuses before it makes anything. `list` shows the builder, with the phase
-// `unknown` if you may not look into its directory.
+// that you can already use that one. `up` refuses before it makes anything. `list` shows the builder; if you are not
+// allowed to look into its directory, it shows the phase `unknown`.
 describe('beside a builder of root', needs('root'), () => {
   test('up makes nothing', () => {
     const { code, said } = tried('up');

@@ -84,10 +84,11 @@ describe('the screen of a builder that is ready', () => {
     expect(aliveLines({ ...slow, health: 'well' }, screen).join()).not.toContain('slow');
   });
 
-  // Behaviour 50: On Linux, the owner's and root's connections are let in however many connections other users hold,
-  // and however many such users there are; on macOS they might be dropped and have to be repeated. At most 1,024
-  // connections wait. Of other users' connections, those that have not spoken ssh are dropped first, then those of the
-  // user who has the most. Only a limited number reach the guest at a time, and `status` says whose they are.
+  // Behaviour 50: On Linux, the owner's and root's connections are let in, however many other users connect and however
+  // many connections they hold. On macOS, the owner's and root's connections might be dropped, and then have to be
+  // repeated. At most 1,024 connections wait. Of other users' connections, those that have not spoken ssh are dropped
+  // first, then those of the user who has the most. Only a limited number of connections reach the guest at a time, and
+  // `status` says whose they are.
   test.each([
     [{ uid: 1002 }, '1002'],
     [{ uid: 1002, user: 'eve' }, 'eve'],
@@ -168,8 +169,8 @@ describe('the screen of a builder that is ready', () => {
     ]);
   });
 
-  // Behaviour 101: Whether freed memory and disk space return to the host is learnt from the guest's kernel, not
-  // assumed from the VM program. If memory does not return, `status` and `doctor` say what frees it.
+  // Behaviour 101: The daemon asks the guest's kernel whether freed memory and disk space return to the host, instead
+  // of assuming it from the VM program. If memory does not return, `status` and `doctor` say what will free it.
   test('says what a guest that runs takes, and where it gives nothing back, what ends that', () => {
     const GiB = 1024 ** 3;
     const guest = { builds: 0, diskBytes: 4 * GiB, diskFreeBytes: 3 * GiB, clockOffsetMs: 0 };

@@ -95,7 +95,8 @@ const everything = [...programs, 'nix-build'];
 const steps = ['image build', 'configure', 'start', 'wait'];
 
 // Behaviour 162: `up` does everything that is needed to get from nothing to a first build in the guest, and does
-// nothing twice. It names missing programs with the command that installs them, or installs them with `--install`.
+// nothing twice. If programs are missing, `up` names them and the command that installs them; `up --install` installs
+// them.
 test('goes all the way, and shows what was built', async () => {
   using here = machine(...everything);
   expect(await here.up()).toEqual({ code: 0, failure: undefined });
@@ -125,8 +126,8 @@ test('makes no image where the settings name one', async () => {
 });
 
 // Behaviour 214: If this machine's builder belongs to another user, commands do not tell you to set one up: they say
-// that you can already use that one. `up` refuses before it makes anything. `list` shows the builder, with the phase
-// `unknown` if you may not look into its directory.
+// that you can already use that one. `up` refuses before it makes anything. `list` shows the builder; if you are not
+// allowed to look into its directory, it shows the phase `unknown`.
 test('refuses before it makes anything where another user has a builder', async () => {
   using here = machine(...everything);
   const { installed } = systemPathsOf(here.tree).roots;
@@ -150,7 +151,7 @@ const nothingThere: Need = {
 };
 
 // Behaviour 215: `configure` does not recommend a program that could not run this builder because of the program's
-// version or the state directory's path, and `up` does not count it among those that can run the guest.
+// version or the state directory's path. `up` does not count such a program among those that can run the guest.
 test.each([
   ['0.5.1', true],
   ['0.6.4', false],

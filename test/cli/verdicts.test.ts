@@ -49,8 +49,8 @@ function findSome(): void {
   writeFileSync(layout.imageRejected, JSON.stringify(record));
 }
 
-// Behaviour 40: A failure recorded against an accelerator, network program, VM program or image has a reason and an
-// expiry (such as the next reboot), and `verdicts --clear` discards it.
+// Behaviour 40: Each recorded failure of an accelerator, a network program, a VM program or an image has a reason and
+// an expiry, such as the next reboot. `verdicts --clear` discards these records.
 test('each is told with its reason and its end', async () => {
   findSome();
   expect(await verdicts()).toEqual([

@@ -57,9 +57,9 @@ test('a daemon that does not start is quoted', async () => {
   });
 });
 
-// Behaviour 1: A state directory has at most one daemon; a kernel lock makes sure of that. A second one, started in a
-// terminal, exits with 75 and names the first one's pid. No daemon starts while `stop` is still cleaning up after an
-// earlier one.
+// Behaviour 1: A state directory has at most one daemon, which a kernel lock enforces. A second daemon that is started
+// in a terminal exits with 75 and names the first one's pid. No daemon starts while `stop` is still cleaning up after
+// an earlier one.
 test('no daemon begins while what an earlier one left is ended', async () => {
   const child = await begin('gvproxy', layout.networkLock);
   writePid(pidFiles(layout, 'gvproxy'), child.pid, 'gvproxy');

@@ -89,8 +89,8 @@ async function drained(limitMs = 600_000) {
   return { end, told };
 }
 
-// Behaviour 79: `stop` does not admit new connections, says how many builds are running, and waits, up to a time limit,
-// for logged-in connections to end, even while the guest is paused or the daemon does not answer. `--now` does not
+// Behaviour 79: `stop` lets in no new connections, and says how many builds are running. It waits, up to a time limit,
+// for logged-in connections to end, even while the guest is paused or the daemon does not answer. `stop --now` does not
 // wait.
 test.each(['silence', 'hangs-up'] as const)(
   'a daemon that lives is asked again after %s, and to let nobody in',
@@ -103,8 +103,8 @@ test.each(['silence', 'hangs-up'] as const)(
   },
 );
 
-// Behaviour 79: `stop` does not admit new connections, says how many builds are running, and waits, up to a time limit,
-// for logged-in connections to end, even while the guest is paused or the daemon does not answer. `--now` does not
+// Behaviour 79: `stop` lets in no new connections, and says how many builds are running. It waits, up to a time limit,
+// for logged-in connections to end, even while the guest is paused or the daemon does not answer. `stop --now` does not
 // wait.
 test('strangers are not waited for, but for as long as they may be logging in', async () => {
   const strangers = { open: 2, loggedIn: 0, entering: 0 };
@@ -119,8 +119,8 @@ test('one that stays silent is waited for up to the limit, and that is told once
   expect(await drained(12_000)).toEqual({ end: 'limit', told: ['silent'] });
 });
 
-// Behaviour 83: While a command waits to stop the guest, the door does not admit anybody. If that command is killed,
-// the door opens again.
+// Behaviour 83: While a command waits to stop the guest, the door lets nobody in. If that command is killed, the door
+// opens again.
 test('who waits holds the door by a connection that stays, and his end lets it go', async () => {
   control.close();
   const held: boolean[] = [];

@@ -53,9 +53,9 @@ async function tried(phase: 'ready' | 'away', isDrained: boolean, ...argv: strin
   }
 }
 
-// Behaviour 213: If the builder is drained, `list` shows that, and `doctor`, `explain`, `wait` and `ssh` say so and
-// name `undrain`. `doctor` does not count it as a fault, and leaves out the checks that log in. `wait` and `ssh` exit
-// with 75.
+// Behaviour 213: If the builder is drained, `list` shows that. `doctor`, `explain`, `wait` and `ssh` say so, and name
+// `undrain`. `doctor` does not count it as a fault, and leaves out the checks that log in. `wait` and `ssh` exit with
+// 75.
 test.each(['ready', 'away'] as const)('wait, with a guest that is %s', async (phase) => {
   const { code, said } = await tried(phase, true, 'wait', '-t', '5');
   expect([code, said]).toEqual([75, expect.stringContaining('linuxkit-builder undrain')]);

@@ -49,8 +49,8 @@ describe('the files of the login job', needs('root'), () => {
     },
   );
 
-  // Behaviour 211: `configure` and `doctor` say if a daemon that systemd starts at login would end when you log out,
-  // and which command keeps it running.
+  // Behaviour 211: If a daemon that systemd starts at login would end when you log out, `configure` and `doctor` say
+  // so, and name the command that keeps it running.
   test.each([
     ['no', true],
     ['yes', false],
@@ -165,8 +165,8 @@ describe('a job whose program is gone', needs('root'), () => {
     expect(await findings(rig, rig.env)).toMatchObject([{ name: 'login job', kind: 'good' }]);
   });
 
-  // Behaviour 155: A login job whose program was uninstalled without `unconfigure` says so once at each login and
-  // exits. `doctor` of the next installation finds it, and `--fix` repairs or removes it.
+  // Behaviour 155: If the program was uninstalled without `unconfigure`, its login job says so once at each login, and
+  // exits. `doctor` of the next installation finds that job, and `doctor --fix` repairs or removes it.
   test.each(['launchd', 'systemd'] as const)(
     'is taken away where nobody wants one, also without settings: %s',
     async (keeper) => {

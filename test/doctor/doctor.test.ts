@@ -244,9 +244,9 @@ describe('doctor finds', needs('root'), () => {
     }
   });
 
-  // Behaviour 213: If the builder is drained, `list` shows that, and `doctor`, `explain`, `wait` and `ssh` say so and
-  // name `undrain`. `doctor` does not count it as a fault, and leaves out the checks that log in. `wait` and `ssh` exit
-  // with 75.
+  // Behaviour 213: If the builder is drained, `list` shows that. `doctor`, `explain`, `wait` and `ssh` say so, and name
+  // `undrain`. `doctor` does not count it as a fault, and leaves out the checks that log in. `wait` and `ssh` exit with
+  // 75.
   test.each(['ready', 'away'] as const)('a builder that was drained, and is %s', async (phase) => {
     using rig = await configured();
     const server = await listening('');
@@ -307,8 +307,8 @@ describe('doctor finds', needs('root'), () => {
     }
   });
 
-  // Behaviour 152: `doctor` finds anything that prints text before Nix's own answer, and says what prints it: a script in place of ssh, or a shell
-  // that ssh runs on this machine.
+  // Behaviour 152: `doctor` finds anything that prints text before Nix's own answer, and names what prints it: a script
+  // in place of ssh, or a shell that ssh runs on this machine.
   test.each([
     ['a script in the place of ssh', 'echo Hello; ', '', 'a wrapper around ssh'],
     [

@@ -451,10 +451,10 @@ function plantAll({ layout, places, root, tree }: ReturnType<typeof configureRig
 }
 
 // Behaviour 115: `doctor --report` writes everything that a bug report needs into a file that only its owner can read.
-// It leaves out keys, logins, addresses, values of variables and of Nix's settings, and names of builds, as far as it
-// can recognise them.
-// Behaviour 193: If a parser's error quotes part of a file that it could not parse, the quotation appears only on the
-// terminal of the file's owner, never in a status, log or report.
+// The report leaves out keys, logins, addresses, values of variables and of Nix's settings, and names of builds, as far
+// as `doctor` can recognise them.
+// Behaviour 193: If a file cannot be parsed and the parser's error quotes part of that file, the quotation appears only
+// on the terminal of the file's owner. It never appears in a status, log or report.
 test('nothing that was planted anywhere is in it', needs('root'), async () => {
   using rig = configureRig();
   const { layout, places } = rig;

@@ -7,8 +7,8 @@ import { plainly } from '../../src/system/advice.ts';
 import { Failed, failureOf } from '../../src/system/failure.ts';
 import { bannerLine, Client, doorRig, echoing, fakeGuest, greetingLine, until } from './rig.ts';
 
-// Behaviour 44: The door listens as long as the daemon runs. A connection that arrives before the guest is ready waits, and
-// goes through once it is.
+// Behaviour 44: The door listens for as long as the daemon runs. A connection that arrives before the guest is ready
+// waits, and goes through once the guest is ready.
 describe('while the guest is away', () => {
   test('a client waits, and goes through with what it had said', async () => {
     await using rig = await doorRig();
@@ -107,7 +107,7 @@ describe('while the guest is away', () => {
   });
 });
 
-// Behaviour 47: Once the daemon has given up, connections are closed at once, and the log has the reason.
+// Behaviour 47: Once the daemon has given up, it closes connections at once, and the log has the reason.
 describe('when no guest will come', () => {
   test('whoever waits and whoever comes is sent off with the reason in the log', async () => {
     await using rig = await doorRig();
@@ -134,8 +134,8 @@ describe('when no guest will come', () => {
 });
 
 describe('while it is let in', () => {
-  // Behaviour 45: No byte from a client is passed on before the guest's sshd has sent its greeting. So if the
-  // connection to sshd breaks at any point before that, the client loses nothing.
+  // Behaviour 45: No byte from a client is passed on before the guest's sshd has sent its greeting. If the connection
+  // to sshd breaks before that, the client loses nothing.
   test('nothing is carried before sshd has greeted', async () => {
     await using rig = await doorRig();
     let heard = '';
@@ -216,8 +216,8 @@ describe('while it is let in', () => {
     }
   });
 
-  // Behaviour 46: Connections to the guest are opened one after the other, so that a network that cannot take several
-  // at once does not lose any.
+  // Behaviour 46: Connections to the guest are opened one after the other, so that none is lost on a network that
+  // cannot take several at once.
   test('a crowd reaches the guest one after the other, each as soon as the one before was greeted', async () => {
     await using rig = await doorRig();
     await using guest = await fakeGuest(() => undefined);

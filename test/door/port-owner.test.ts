@@ -20,7 +20,7 @@ describe('who listens on a port', () => {
   });
 
   // Behaviour 135: No control sequence, and nothing that hides or reorders text, reaches a terminal, `status.json` or
-  // an incident, whether the guest, another user's process or a mirror sends it.
+  // an incident, whether it comes from the guest, another user's process or a mirror.
   test('whatever that calls itself', needs('Linux'), async () => {
     const script = `require('fs').writeFileSync('/proc/self/comm', '\\x1b[31m\\x9bp\\n\\u202e');
       const server = require('net').createServer().listen(0, '127.0.0.1', () => console.log(server.address().port));`;

@@ -84,8 +84,8 @@ describe('readLine', () => {
   });
 });
 
-// Behaviour 25: A boot that is not ready after 180 s, not counting the host's sleep, is stopped, and the first missing
-// stage of the boot is named. Up to an hour of disk checking does not count.
+// Behaviour 25: A boot that is not ready after 180 s is stopped, and the message names the first stage of the boot that
+// is missing. The host's sleep does not count, nor does up to an hour of disk checking.
 describe('the contract', () => {
   test('names the same stages in the same order', () => expect(stages).toEqual(table('stage')));
 

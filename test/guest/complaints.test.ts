@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import { complaintIn } from '../../src/guest/console/complaints.ts';
 
-// Behaviour 61: `status` shows what the guest's kernel reports about itself on the console: an oops, a stall, lack of
-// memory. If the data disk becomes read-only, the guest is restarted, which repairs it.
+// Behaviour 61: `status` shows trouble that the guest's kernel reports on the console: an oops, a stall, lack of
+// memory. If the data disk becomes read-only, the guest is restarted, which repairs the disk.
 test.each([
   ['EXT4-fs (vda): Remounting filesystem read-only', 'read-only'],
   ['Out of memory: Killed process 812 (cc1plus) total-vm:1234kB, anon-rss:1kB', 'out-of-memory'],

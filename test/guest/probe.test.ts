@@ -127,7 +127,7 @@ test('a guest that no port leads to is reached by none, to which somebody else c
 });
 
 // Behaviour 203: The guest becomes ready even if the host's directory for temporary files has been deleted, is full or
-// cannot be written to.
+// is not writable.
 describe('where no temporary files can be made', () => {
   const tunnel = { kind: 'unix', path: '/nobody', hello: '', answer: '' } as const;
 
@@ -158,8 +158,8 @@ describe('where no temporary files can be made', () => {
   });
 });
 
-// Behaviour 24: `ready` means that an ssh login like Nix's has reached a nix-daemon that answered, and that the
-// guest's clock is within 2 s of the host's.
+// Behaviour 24: `ready` means that an ssh login like Nix's has reached the guest's nix-daemon, that nix-daemon has
+// answered, and that the guest's clock is within 2 s of the host's.
 describe('what is missing is named', () => {
   test.each<[string, string, string, RegExp]>([
     ['no nix there', 'exec no-such-program', 'nix', /no-such-program|not found/],

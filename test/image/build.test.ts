@@ -254,9 +254,9 @@ describe('a second build', () => {
   });
 });
 
-// Behaviour 128: A package in the lock file is fetched by its hash, however old the index. Other versions are chosen
-// only for packages that the mirrors no longer have, and for packages that depend on that exact version; a message says
-// so.
+// Behaviour 128: A package in the lock file is fetched by its hash, however old the index is. Other versions are chosen
+// only for packages that the mirrors no longer have, and for packages that depend on exactly those versions; a message
+// says so.
 describe('a package that the mirror has no longer', () => {
   test('is resolved anew through the signed index, with a warning that names it', async () => {
     const lock = await newLock();
@@ -372,8 +372,8 @@ describe('a package that the mirror has no longer', () => {
   });
 });
 
-// Behaviour 120: Each dependency of a package comes from the release that the recipe names, and from another one only
-// if that has no suitable version. Nothing below the lowest acceptable versions enters an image.
+// Behaviour 120: Each dependency of a package comes from the release that the recipe names; it comes from another
+// release only if that one has no suitable version. No package below the lowest acceptable versions enters an image.
 describe('several suites', () => {
   const suites: Recipe = {
     ...fakeRecipe,
@@ -555,8 +555,8 @@ describe('leaves what was there, and nothing half, after', () => {
     }
   });
 
-  // Behaviour 132: A `mksquashfs` that lacks what is needed is refused before anything is fetched. An image is made only
-  // from a complete root file system, whatever that program reports.
+  // Behaviour 132: A `mksquashfs` that is too old, or that lacks something that is needed, is rejected before anything
+  // is fetched. An image is made only from a complete root file system, whatever `mksquashfs` reports.
   test('a mksquashfs that cannot make it, before anything is fetched', async () => {
     const lock = await newLock();
     await build(lock);

@@ -98,8 +98,8 @@ describe('resolve', () => {
   });
 });
 
-// Behaviour 120: Each dependency of a package comes from the release that the recipe names, and from another one only
-// if that has no suitable version. Nothing below the lowest acceptable versions enters an image.
+// Behaviour 120: Each dependency of a package comes from the release that the recipe names; it comes from another
+// release only if that one has no suitable version. No package below the lowest acceptable versions enters an image.
 describe('of two releases', () => {
   const of = (stable: string[], testing: string[], more: Partial<Request> = {}) =>
     namesOf(
@@ -203,9 +203,9 @@ describe('of two releases', () => {
       'a 1',
       'b 2.9',
     ]));
-  // Behaviour 122: No image contains a kernel newer than the series with which Rosetta works on macOS 14 and 15. An
-  // update that finds only newer kernels is refused, and the message says why. An arm64 kernel that comes compressed
-  // is unpacked when the image is made, because vfkit boots only an uncompressed one.
+  // Behaviour 122: No image contains kernel 6.13 or newer, because Rosetta on macOS 14 and 15 does not work with such
+  // kernels. An update that finds only newer kernels is refused, and the message says why. An arm64 kernel that comes
+  // compressed is unpacked when the image is made, because vfkit boots only uncompressed ones.
   test('names the series that nothing is of any more, and why it is kept', () =>
     expect(of(['a 1; Depends: b', 'b 3'], ['b 4'], series('b', '3'))).toMatchObject({
       missing: ['b, at least 2 and below 3: from that version on it is another one (for a)'],

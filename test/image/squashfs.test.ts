@@ -61,8 +61,8 @@ test("this machine's tool has been tried", async () => {
   expect(await findSquashfsTool()).toMatchObject({ tool: 'mksquashfs' });
 });
 
-// Behaviour 132: A `mksquashfs` that lacks what is needed is refused before anything is fetched. An image is made only from
-// a complete root file system, whatever that program reports.
+// Behaviour 132: A `mksquashfs` that is too old, or that lacks something that is needed, is rejected before anything is
+// fetched. An image is made only from a complete root file system, whatever `mksquashfs` reports.
 describe('a tool is unfit', () => {
   test.each([
     [

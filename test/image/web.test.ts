@@ -53,9 +53,9 @@ const failsAs = (kind: string, message: RegExp) => ({
   failure: { kind, message: expect.stringMatching(message) as string },
 });
 
-// Behaviour 133: Proxies set in the environment or in apt's configuration are used, with their exceptions. An https
-// mirror's certificate is checked against the system's certificate authorities and those that the environment names. A
-// wrong proxy or certificate is named in the message.
+// Behaviour 133: Proxies that are set in the environment or in apt's configuration are used, with their exceptions. An
+// https mirror's certificate is checked against the system's certificate authorities and against those that the
+// environment names. If a proxy or a certificate is wrong, the message names it.
 describe("an https mirror of one's own", () => {
   test.each(['SSL_CERT_FILE', 'NIX_SSL_CERT_FILE', 'NODE_EXTRA_CA_CERTS'])(
     'is known by %s',

@@ -68,7 +68,7 @@ describe('with launchd', { ...needs('root'), timeout: 120_000 }, () => {
   });
 
   // Behaviour 157: A job for the daemon that a Nix configuration or a person has declared is never rewritten. `start`
-  // and `stop` use it, and `status`, `doctor` and `configure` say who declared it and how to restart it.
+  // and `stop` use that job. `status`, `doctor` and `configure` say who declared it and how to restart it.
   test('a job that nix-darwin declares', async () => {
     await using rig = await systemRig();
     const text = `<plist version="1.0"><dict><key>Label</key><string>${label}</string>

@@ -183,10 +183,10 @@ describe('with systemd', { timeout: 60_000 }, () => {
   });
 
   // Behaviour 157: A job for the daemon that a Nix configuration or a person has declared is never rewritten. `start`
-  // and `stop` use it, and `status`, `doctor` and `configure` say who declared it and how to restart it.
+  // and `stop` use that job. `status`, `doctor` and `configure` say who declared it and how to restart it.
   // Behaviour 192: After an upgrade, `restart` replaces the daemon with one of the new release, through launchd or
-  // systemd where they run it. If the job starts at boot and so belongs to root, whoever declared it, `restart`
-  // restarts only the guest, and names the command that restarts the daemon.
+  // systemd if they run it. If the job starts at boot, and so belongs to root (whoever declared it), `restart` restarts
+  // only the guest, and names the command that restarts the daemon.
   test('a unit that a configuration declares', async () => {
     using rig = await rigOf();
     const state = join(rig.tree, 'state dir');
@@ -241,8 +241,8 @@ ExecStart=${command.map((each) => `"${each}"`).join(' ')}
     ]);
   });
 
-  // Behaviour 155: A login job whose program was uninstalled without `unconfigure` says so once at each login and
-  // exits. `doctor` of the next installation finds it, and `--fix` repairs or removes it.
+  // Behaviour 155: If the program was uninstalled without `unconfigure`, its login job says so once at each login, and
+  // exits. `doctor` of the next installation finds that job, and `doctor --fix` repairs or removes it.
   test('a program that is gone is not tried again and again', async () => {
     using rig = await rigOf();
     expect(rig.run('configure', '--autostart').status).toBe(0);
@@ -257,9 +257,9 @@ ExecStart=${command.map((each) => `"${each}"`).join(' ')}
     }
   });
 
-  // Behaviour 154: A login job still starts after an upgrade of Node or of this program has deleted the old version's
-  // directory. It uses the path that the package manager keeps across versions, or else the old path. `doctor` finds a
-  // job whose paths are all gone.
+  // Behaviour 154: A login job still starts the daemon after an upgrade of Node or of this program has deleted the old
+  // version's directory. The job uses the path that the package manager keeps across versions, or else the old path.
+  // `doctor` finds a job whose paths are all gone.
   test('an upgraded Node is started by the name that leads to it', async () => {
     using rig = await rigOf();
     const manager = mkdtempSync(join(tmpdir(), 'Cellar of $HOME-'));
@@ -333,8 +333,8 @@ ExecStart=${command.map((each) => `"${each}"`).join(' ')}
     },
   );
 
-  // Behaviour 153: A daemon started by hand exits if something is wrong, whatever variables the terminal sets. One started
-  // by launchd or systemd stays and reports it.
+  // Behaviour 153: A daemon started by hand exits if something is wrong, whatever variables the terminal sets. A daemon
+  // started by launchd or systemd stays, and reports what is wrong.
   test('a daemon by hand is none of systemd’s, in a terminal that is', async () => {
     using rig = await rigOf();
     expect(rig.run('configure').status).toBe(0);

@@ -19,8 +19,8 @@ const upgrade = (version: string) => {
 };
 
 // Behaviour 192: After an upgrade, `restart` replaces the daemon with one of the new release, through launchd or
-// systemd where they run it. If the job starts at boot and so belongs to root, whoever declared it, `restart`
-// restarts only the guest, and names the command that restarts the daemon.
+// systemd if they run it. If the job starts at boot, and so belongs to root (whoever declared it), `restart` restarts
+// only the guest, and names the command that restarts the daemon.
 test.each([
   ['of launchd', {}, 2],
   ['of nobody', { LINUXKIT_BUILDER_SERVICE: 'none' }, undefined],

@@ -59,8 +59,8 @@ describe('which network a start gets', () => {
   });
 });
 
-// Behaviour 30: A QEMU that was built without its own network is tried only once. The same start continues with gvproxy
-// if that is installed, `network` is not set, and `vm` is not set to `qemu`.
+// Behaviour 30: A QEMU that was built without its own network is tried only once. The same start continues with
+// gvproxy, if gvproxy is installed, `network` is not set, and `vm` is not set to `qemu`.
 describe('a VM program that was built without a network of its own', () => {
   const failure: Failure = { kind: 'vm-lacks-part', message: 'No slirp.', hint: 'Get.', exit: 69 };
   const vmProgram = () => join(dir, 'bin/qemu');
@@ -101,8 +101,8 @@ describe('a VM program that was built without a network of its own', () => {
   });
 });
 
-// Behaviour 195: If this machine's name servers are all IPv6, which QEMU's own network cannot use, a start uses gvproxy
-// if that is installed, `network` is not set, and `vm` is not set to `qemu`.
+// Behaviour 195: If this machine's name servers are all IPv6, QEMU's own network cannot use them. A start then uses
+// gvproxy, if gvproxy is installed, `network` is not set, and `vm` is not set to `qemu`.
 describe('a host whose name servers are all IPv6', () => {
   const nameServers = ['fe80::1%en0', '::1'];
   const chosen = (network: 'auto' | 'user' = 'auto', servers = nameServers) =>

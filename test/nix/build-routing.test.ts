@@ -48,9 +48,9 @@ describe('a build for the builder', () => {
   test.each(['booting', 'starting', 'backing-off'])('waits while the builder is %s', (phase) =>
     expect(goes({}, { ...mac, builder: { phase, builds: 'later' } })[0]).toBe('comes'),
   );
-  // Behaviour 213: If the builder is drained, `list` shows that, and `doctor`, `explain`, `wait` and `ssh` say so and
-  // name `undrain`. `doctor` does not count it as a fault, and leaves out the checks that log in. `wait` and `ssh` exit
-  // with 75.
+  // Behaviour 213: If the builder is drained, `list` shows that. `doctor`, `explain`, `wait` and `ssh` say so, and name
+  // `undrain`. `doctor` does not count it as a fault, and leaves out the checks that log in. `wait` and `ssh` exit with
+  // 75.
   test('does not get to one that was drained, ready or not', () => {
     for (const builds of ['now', 'later'] as const) {
       const world = { ...mac, builder: { phase: 'x', builds, isDrained: true } };
@@ -208,8 +208,8 @@ describe('what Nix says', () => {
     expect(parseDerivation(JSON.stringify(fetch))).toEqual({ ...wanted, builtin: true });
   });
 
-  // Behaviour 114: A feature that the guest's Nix does not have, or a misspelling of one of Nix's features, is not
-  // offered. `explain` knows the features that a derivation or the host implies.
+  // Behaviour 114: A feature is not offered if the guest's Nix does not have it, or if its name is a misspelling of one
+  // of Nix's features. `explain` knows which features a derivation or the host implies.
   test.each([
     ['a floating output', { out: { hashAlgo: 'r:sha256' } }, ['kvm', 'ca-derivations']],
     [

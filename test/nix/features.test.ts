@@ -13,8 +13,8 @@ describe('features are the truth', () => {
     expect(featureProblems(features, kvm).map(({ message }) => message)).toEqual(messages),
   );
 
-  // Behaviour 114: A feature that the guest's Nix does not have, or a misspelling of one of Nix's features, is not
-  // offered. `explain` knows the features that a derivation or the host implies.
+  // Behaviour 114: A feature is not offered if the guest's Nix does not have it, or if its name is a misspelling of one
+  // of Nix's features. `explain` knows which features a derivation or the host implies.
   test.each(['ca-derivations', 'recursive-nix', 'uid-range', 'apple-virt'])(
     "%s is refused: the guest's Nix cannot do it, whatever its line says",
     (name) => {

@@ -41,8 +41,8 @@ async function listing(file: string, host = 'nix-linuxkit'): Promise<string> {
   return ran.stdout;
 }
 
-// Behaviour 150: A newer ssh option that is set for every host does not affect the guest: our lines reset it if each ssh on
-// this machine knows it. Otherwise `configure` and `doctor` name the option, file and line.
+// Behaviour 150: A newer ssh option that is set for every host does not affect the guest: our lines reset the option if
+// each ssh on this machine knows it. Otherwise, `configure` and `doctor` name the option, the file and the line.
 describe('an option for every host that is newer than our oldest ssh', needs(newSsh), () => {
   test('is taken back where each ssh knows it, and not said where nobody else says it', async () => {
     using rig = configureRig();

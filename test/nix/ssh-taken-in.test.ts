@@ -62,9 +62,9 @@ async function configure(): Promise<boolean | undefined> {
 const others = 'Host *.example\n  User me\n';
 type Words = (ours: string, now: string) => string;
 
-// Behaviour 148: ssh itself is asked whether the user's configuration leads to the guest. If it does, the configuration
-// is left as it is, however and wherever it names the guest. A mention in a comment, or for another host, does not
-// count.
+// Behaviour 148: The program asks ssh itself whether the user's configuration leads to the guest. If it does, the
+// configuration is left as it is, however and wherever it names the guest. A mention in a comment, or for another host,
+// does not count.
 describe('the configuration of ssh leads to the guest, and is left as it is', () => {
   test.each<[string, Words]>([
     ['a blank line above our block', (_, now) => `\n${now}`],

@@ -117,9 +117,9 @@ describe('the files of Nix', needs(evaluator), () => {
     expect(instantiate('--parse', join(root, name))).toMatchObject({ status: 0, err: '' });
   });
 
-  // Behaviour 165: The flake builds what package-lock.json names: each entry has an address and a digest. If the file
-  // with the address of npm's registry, `packaging/nix/registry`, is missing, evaluation fails with a message that says
-  // how to get that file.
+  // Behaviour 165: The flake builds what package-lock.json names; each entry has an address and a digest. The file
+  // `packaging/nix/registry` contains the address of npm's registry. If that file is missing, evaluation fails with a
+  // message that says how to get it.
   test('each entry of the lock gets the address that npm would fetch', () => {
     const registry = join(conf, 'registry');
     writeFileSync(registry, 'https://registry.example/npm/\n');
@@ -362,8 +362,8 @@ function checkedOptions(sets: readonly Set[], types: Types): string[] {
 }
 
 // Behaviour 166: The nix-darwin, NixOS and home-manager modules set only options that exist. With nix-darwin and NixOS,
-// the job runs under its own account. The job's plist stays the same through upgrades, so that activation does not
-// interrupt any build; and no key is in the store.
+// the job runs under an account of its own. The job's plist stays the same through upgrades, so activation interrupts
+// no build. No key is in the Nix store.
 describe('the module for nix-darwin', needs(evaluator), () => {
   test.each([
     ['with Nix by nix-darwin', {}],
@@ -719,11 +719,11 @@ echo "ssh-ed25519 ${'A'.repeat(68)}"`,
   };
 }
 
-// Behaviour 167: Activating the nix-darwin module twice changes nothing the second time. Switching it off restores the
+// Behaviour 167: Activating the nix-darwin module a second time changes nothing. Switching the module off restores the
 // machine to what it was, and leaves another user's builder alone.
-// Behaviour 168: If the machine has a builder that they do not declare, the nix-darwin and NixOS modules leave that
-// builder and its files as they are, and name the remedy: on nix-darwin the activation fails, on NixOS the service
-// does not start.
+// Behaviour 168: If the machine has a builder that was not declared by the nix-darwin or NixOS module, the module
+// leaves that builder and its files as they are, and names the remedy. On nix-darwin, the activation fails; on NixOS,
+// the service does not start.
 test('activation of nix-darwin, twice, and then off', needs(evaluator), () => {
   using mac = fakeMac();
   const fragment = (said: Set, name: string) =>

@@ -2,8 +2,8 @@ import { readdirSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { BuilderRig } from './rig.ts';
 
-// Behaviour 61: `status` shows what the guest's kernel reports about itself on the console: an oops, a stall, lack of
-// memory. If the data disk becomes read-only, the guest is restarted, which repairs it.
+// Behaviour 61: `status` shows trouble that the guest's kernel reports on the console: an oops, a stall, lack of
+// memory. If the data disk becomes read-only, the guest is restarted, which repairs the disk.
 test('what the kernel complains of is shown; a disk that takes no more writes is mended', async (context) => {
   await using rig = await BuilderRig.create({ context });
   await rig.up();

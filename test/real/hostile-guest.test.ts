@@ -63,12 +63,12 @@ while read -r line <&3; do
 done
 `;
 
-// Behaviour 137: Builds with a network cannot reach the host's loopback, by IPv4 or IPv6, except for the ports in
-// `hostPorts`. If `buildsReachLan` is false, they cannot reach private networks either. Root in the guest can reach all
-// of these.
-// Behaviour 136: No line on the console, whoever wrote it, makes the daemon stop a guest that was ready. Only while it
-// is booting can the guest report a failure for which it is stopped; any other such report is checked with the guest
-// itself.
+// Behaviour 137: Builds with a network cannot reach the host's loopback interface, by IPv4 or IPv6, except for the
+// ports in `hostPorts`. If `buildsReachLan` is `false`, they cannot reach private networks either. Root in the guest
+// can reach all of these.
+// Behaviour 136: No line on the console, whoever wrote it, makes the daemon stop a guest that was ready. Only while the
+// guest is booting can it report a failure for which the daemon stops it. The daemon checks any other such report with
+// the guest itself.
 test('neither a build nor root in the guest does more than it may', async (context) => {
   await using rig = await BuilderRig.create({ context });
   const closed = await service('127.0.0.1');

@@ -135,7 +135,7 @@ test('HyperKit with gvproxy: its own address, and a way out', async (context) =>
   await rig.leavesNothing();
 });
 
-// Behaviour 64: A running guest uses the name servers of the network that the host is on now.
+// Behaviour 64: A running guest uses the name servers of the host's current network.
 test('QEMU with gvproxy: the door goes through its socket, no port is opened, and names are asked of the network of now', async (context) => {
   await using rig = await hyperkit.builder(context, { vm: 'qemu', network: 'gvproxy' });
   const resolvConf = join(rig.dir, 'resolv.conf');

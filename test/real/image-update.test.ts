@@ -5,8 +5,8 @@ import { expect, test } from 'vitest';
 import { bundleAt } from '../../src/vm/boot-image.ts';
 import { BuilderRig, testImage } from './rig.ts';
 
-// Behaviour 119: A new image is booted at the next start. If it does not become ready, the last one that did is used, and
-// `status` says why, until `image build` makes another.
+// Behaviour 119: A new image is booted at the next start. If its guest does not become ready, the last image whose
+// guest did is used until `image build` makes another one, and `status` says why.
 test('a new image is taken at the next start; one that does not get ready is set aside for the one before', async (context) => {
   await using rig = await BuilderRig.create({ context });
   expect((await rig.cli('configure', '--no-root', '--reset', 'bundle')).end).toBe(0);

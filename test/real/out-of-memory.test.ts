@@ -4,8 +4,8 @@ import { BuilderRig } from './rig.ts';
 import { needs } from '../needs.ts';
 
 describe('the host runs out of memory', needs(memoryLimits), () => {
-  // Behaviour 69: On Linux, a VM that was killed because the host ran out of memory is distinguished from one that a
-  // user killed, and is restarted after 2 s instead of at once. (macOS does not count such kills.)
+  // Behaviour 69: On Linux, the daemon can tell a VM that was killed because the host ran out of memory from one that a
+  // user killed. It restarts the former after 2 s instead of at once. (macOS does not count such kills.)
   test('that is told apart from a kill by somebody, and the guest is started again later', async (context) => {
     await using rig = await BuilderRig.create({ context });
     await rig.up();

@@ -23,9 +23,9 @@ function install(file: string, links: Readonly<Record<string, string>>): void {
   }
 }
 
-// Behaviour 154: A login job still starts after an upgrade of Node or of this program has deleted the old version's
-// directory. It uses the path that the package manager keeps across versions, or else the old path. `doctor` finds a
-// job whose paths are all gone.
+// Behaviour 154: A login job still starts the daemon after an upgrade of Node or of this program has deleted the old
+// version's directory. The job uses the path that the package manager keeps across versions, or else the old path.
+// `doctor` finds a job whose paths are all gone.
 test.each<
   [string, (version: string) => string, (version: string) => Record<string, string>, string]
 >([

@@ -143,8 +143,8 @@ describe('the systemd unit', () => {
       expect(text).toContain(`${line}\n`);
   });
 
-  // Behaviour 210: A path with a line break, which a systemd unit cannot contain, is not written to one. Another name
-  // for the file is used, or `configure` refuses.
+  // Behaviour 210: A path that contains a line break is never written to a systemd unit, because a unit cannot contain
+  // one. Instead, another name for the file is used, or `configure` refuses.
   test('has no path with a line break: another name is used, or it is refused', () => {
     const odd = '/a\nExecStartPre=/b';
     const fit = fitForUnit({
@@ -162,9 +162,9 @@ describe('the systemd unit', () => {
     expect(unfit).toThrow(new Failed(pathUnfit(odd)));
   });
 
-  // Behaviour 154: A login job still starts after an upgrade of Node or of this program has deleted the old version's
-  // directory. It uses the path that the package manager keeps across versions, or else the old path. `doctor` finds a
-  // job whose paths are all gone.
+  // Behaviour 154: A login job still starts the daemon after an upgrade of Node or of this program has deleted the old
+  // version's directory. The job uses the path that the package manager keeps across versions, or else the old path.
+  // `doctor` finds a job whose paths are all gone.
   test('runs the program by its lasting name, and without it by the one that it had', () => {
     const tree = mkdtempSync(join(tmpdir(), "it's $HOME-"));
     try {

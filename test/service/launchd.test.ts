@@ -204,7 +204,7 @@ describe('each refusal has a sentence and a remedy', () => {
 });
 
 describe('a job of the system', () => {
-  // Behaviour 159: If sudo refuses a command for the job at boot, the program stops there: it tries nothing else and
+  // Behaviour 159: If sudo refuses a command for the job at boot, the program stops there. It tries nothing else and
   // waits for nothing.
   test.each(['start', 'stop'] as const)(
     '%s without root ends at the first refusal',

@@ -53,8 +53,8 @@ const owner = (name: string) => ({ name, uid: 501, directory: '/srv/a' });
 const install = (kind: ServiceKind, name: string) =>
   run(jobScript({ kind, tree, text: textFor(kind, name, '/srv/a') }, owner(name)));
 
-// Behaviour 158: Root's part of the job at boot leaves another user's job as it is. If systemd does not accept the unit,
-// nothing of it remains.
+// Behaviour 158: Root's part for the job at boot leaves another user's job as it is. If systemd does not accept the
+// unit, nothing of the unit remains.
 describe.each(kinds)('with %s', (kind) => {
   test.each(['/srv/b', '/srv/50% of "a" \\ $b', '/srv/<a> & b'])('whose job it is: %s', (state) => {
     const job = { kind, text: textFor(kind, 'alice', state) };

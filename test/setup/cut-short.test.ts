@@ -70,7 +70,7 @@ function world(name: string) {
 }
 
 // Behaviour 8: `configure` and `image build` can be interrupted at any moment. Nothing half-finished is trusted, and
-// running them again produces what an uninterrupted run would have produced.
+// running the command again produces the same result as an uninterrupted run.
 test('configure ended at any moment, and run again', { timeout: 120_000 }, async () => {
   const whole = world('whole');
   const undisturbed = await whole.run(['configure']);

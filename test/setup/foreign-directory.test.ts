@@ -92,12 +92,12 @@ function lay(): void {
 }
 
 // Behaviour 18: No command works in a state directory that belongs to another user, or that others can replace because
-// they own a directory above it or can write to one. A directory that others can write to is refused, or first made
-// private if no other user has put anything there or can write to a file there. There are four exceptions: commands
-// that only show something warn instead of refusing; the group of a declared builder can control its daemon; `stop`,
-// and commands that only ask a running daemon for something, such as `suspend` and `drain`, work in a directory that
-// others can replace, unless root runs them; and `unconfigure --owner-gone` uses root's own record, and no state
-// directory.
+// they own a directory above it or can write to one. If others can write to the state directory itself, a command
+// refuses it or first makes it private. It does the latter only if no other user has put anything there or can write to
+// a file there. There are four exceptions. Commands that only show something warn instead of refusing. The group of a
+// declared builder can control its daemon. `stop`, and commands that only ask a running daemon for something, such as
+// `suspend` and `drain`, work in a directory that others can replace, unless root runs them. `unconfigure --owner-gone`
+// uses root's own record, and no state directory.
 describe('a directory of another user', needs('root'), () => {
   const changing: readonly (readonly string[])[] = [
     ['configure'],
@@ -132,8 +132,9 @@ describe('a directory of another user', needs('root'), () => {
     expect(run('logs', '-d', layout.root).status).toBe(0);
   });
 
-  // Behaviour 218: If a pipe, a link to a device or a file larger than 16 MiB is in the place of the settings, a record
-  // or an image's manifest in a state directory, it is not read, and no command waits for it.
+  // Behaviour 218: In a state directory, the settings, the records and an image's manifest are read only if they are
+  // regular files of at most 16 MiB. A pipe, a link to a device or a larger file in their place is not read, and no
+  // command waits for it.
   test.each([
     ['status'],
     ['list'],
@@ -349,12 +350,12 @@ function failureIn(act: () => void): Failure | undefined {
 }
 
 // Behaviour 18: No command works in a state directory that belongs to another user, or that others can replace because
-// they own a directory above it or can write to one. A directory that others can write to is refused, or first made
-// private if no other user has put anything there or can write to a file there. There are four exceptions: commands
-// that only show something warn instead of refusing; the group of a declared builder can control its daemon; `stop`,
-// and commands that only ask a running daemon for something, such as `suspend` and `drain`, work in a directory that
-// others can replace, unless root runs them; and `unconfigure --owner-gone` uses root's own record, and no state
-// directory.
+// they own a directory above it or can write to one. If others can write to the state directory itself, a command
+// refuses it or first makes it private. It does the latter only if no other user has put anything there or can write to
+// a file there. There are four exceptions. Commands that only show something warn instead of refusing. The group of a
+// declared builder can control its daemon. `stop`, and commands that only ask a running daemon for something, such as
+// `suspend` and `drain`, work in a directory that others can replace, unless root runs them. `unconfigure --owner-gone`
+// uses root's own record, and no state directory.
 describe('a directory of a user', needs('root'), () => {
   const user = 1234;
   let above: string;
@@ -480,9 +481,10 @@ describe('a directory of a user', needs('root'), () => {
   });
 });
 
-// Behaviour 19: `configure -d` accepts a directory that is empty, is marked as ours, or comes from an earlier version.
-// `--purge` deletes only our files there, and follows no link. Of the files that our records of earlier changes (the
-// receipts) name, `unconfigure` restores or deletes only those that `configure` writes.
+// Behaviour 19: `configure -d` accepts only a directory that does not exist yet, that is empty, that is marked as ours,
+// or that an earlier version made. `unconfigure --purge` deletes only our files there, and follows no link.
+// `unconfigure` restores or deletes only files that `configure` writes, even if our records of earlier changes (the
+// receipts) name others.
 describe('configure -d', () => {
   test('takes no directory with files of somebody’s', async () => {
     using rig = configureRig();

@@ -54,8 +54,8 @@ function boot({ rebootsInPlace = false } = {}) {
   return { clock, seen, end, over, stop, says, looks: () => looks };
 }
 
-// Behaviour 25: A boot that is not ready after 180 s, not counting the host's sleep, is stopped, and the first missing
-// stage of the boot is named. Up to an hour of disk checking does not count.
+// Behaviour 25: A boot that is not ready after 180 s is stopped, and the message names the first stage of the boot that
+// is missing. The host's sleep does not count, nor does up to an hour of disk checking.
 test('a boot that stays away is ended after 180 s, naming what is missing', async () => {
   const { clock, end, says } = boot();
   says('stage=init');
@@ -117,9 +117,9 @@ test('a guest that says more stages than any boot has fills no record, and says 
   expect(seen).toHaveLength(50);
 });
 
-// Behaviour 136: No line on the console, whoever wrote it, makes the daemon stop a guest that was ready. Only while it
-// is booting can the guest report a failure for which it is stopped; any other such report is checked with the guest
-// itself.
+// Behaviour 136: No line on the console, whoever wrote it, makes the daemon stop a guest that was ready. Only while the
+// guest is booting can it report a failure for which the daemon stops it. The daemon checks any other such report with
+// the guest itself.
 test('a service that ended and was begun anew is told of', () => {
   const { seen, says, stop } = boot();
   for (const what of ['note=disk-format', 'note=restarted-sshd', 'note=restarted']) says(what);

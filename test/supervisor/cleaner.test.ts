@@ -15,9 +15,9 @@ const signal = new AbortController().signal;
 const isFile = (path: string): boolean =>
   statSync(path, { throwIfNoEntry: false })?.isFile() === true;
 
-// Behaviour 12: A clean-up program can delete any single file of a running builder, except the disk and the images,
-// without doing harm. The file is recreated, or not needed as long as the builder runs; daemon and VM keep running, and
-// `status` stays correct.
+// Behaviour 12: While a builder is running, a clean-up program can delete any one of its files, except the disk and the
+// images, without doing harm. A deleted file is recreated if it is still needed, the daemon and the VM keep running,
+// and `status` stays correct.
 test(
   'every file of a running builder is made again, or not needed',
   { timeout: 120_000 },

@@ -51,8 +51,8 @@ const log = [
   phase(100, 'failed'),
 ].join('\n');
 
-// Behaviour 117: `boot-report --html` shows the last 24 hours: what the guest did, when a client was in it, and its
-// memory.
+// Behaviour 117: `boot-report --html` shows the last 24 hours: what the guest did, when clients were in it, and the
+// VM's memory.
 describe('a day', () => {
   test('is where the guest was, who used it, and what it kept', () => {
     const day = dayIn(log, at(120));

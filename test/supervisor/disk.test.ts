@@ -115,7 +115,7 @@ describe('the disk', () => {
 });
 
 // Behaviour 15: If a file system does not allow a file as large as the disk, `configure` and a start say so, and say
-// what size it does allow.
+// which size is allowed.
 describe('a disk that is larger than files may be', () => {
   const source = `
     import { prepareDisk } from '../../src/supervisor/disk/disk.ts';

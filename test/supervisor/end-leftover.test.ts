@@ -108,8 +108,8 @@ test('another program that holds the lock is not touched', async () => {
   expect(identify(child.pid)?.program).toBe('sleep');
 });
 
-// Behaviour 3: A pidfile is trusted only if pid, start time, boot and program all match and no other process is known
-// to hold the lock. Another process with the same pid is never touched.
+// Behaviour 3: A pidfile is trusted only if its pid, start time, boot and program all match the process with that pid,
+// and no other process is known to hold the lock. A process that merely has the same pid is never touched.
 test('a stranger that has the recorded pid now is not touched', async () => {
   // The record is of another start of that pid; the lock is free.
   writeFileSync(at('vm.json'), JSON.stringify({ ...identify(child.pid), started: '1' }));
@@ -170,8 +170,8 @@ test('one that Nixpkgs wrapped is ours under the name that was started', async (
   expect(await child.ended).toEqual({ kind: 'signalled', signal: 'SIGTERM' });
 });
 
-// Behaviour 5: If a daemon was killed, its VM is found and stopped even if a clean-up program has deleted one of the
-// VM's files (any one of them, its lock included). No second VM starts beside it.
+// Behaviour 5: If a daemon is killed, its VM is found and stopped, even if a clean-up program has deleted one of the
+// VM's files, whichever file that is (even the lock file). No second VM is started beside it.
 describe('a child that was left, and a cleaner', needs('Linux'), () => {
   test.each([
     ['its lock', ['vm.lock']],

@@ -47,7 +47,7 @@ const ofStart = () =>
     resolvConf,
   });
 
-// Behaviour 64: A running guest uses the name servers of the network that the host is on now.
+// Behaviour 64: A running guest uses the name servers of the host's current network.
 test('a guest whose network asks the old ones is told of the new ones, once, and of those of its start when they are back', async () => {
   const start = ofStart();
   await start.tell(guest);

@@ -76,8 +76,8 @@ function rig() {
   return { clock, at, asked, housekeeping, pass, finish };
 }
 
-// Behaviour 99: When the guest has been unused for half a minute, it gives back the memory of its caches and its free
-// blocks, and deletes old store paths before its disk is full. It never does so during a build.
+// Behaviour 99: Once the guest has been unused for half a minute, it gives back the memory of its caches and its free
+// disk blocks, and deletes old store paths before its disk is full. It does none of this during a build.
 describe('a guest that nobody uses', () => {
   test('gives back what it has once after each use, half a minute later', async () => {
     const { at, asked, pass } = rig();
@@ -95,8 +95,8 @@ describe('a guest that nobody uses', () => {
     expect(asked).toEqual(['tidy', 'trim', 'tidy', 'trim']);
   });
 
-  // Behaviour 189: What `debug` keeps is opened again without a build, and counted in `status`. It is deleted by `gc`,
-  // or once nobody has opened it for 7 days.
+  // Behaviour 189: A build directory that `debug` keeps is opened again without another build, and `status` counts it.
+  // It is deleted by `gc`, or once nobody has opened it for 7 days.
   test('is tidied every day where nobody comes: what is in it grows old', async () => {
     const { asked, clock, pass } = rig();
     await pass(40_000);
@@ -179,8 +179,8 @@ describe('a guest that nobody uses', () => {
   });
 });
 
-// Behaviour 100: A garbage collection never deletes what a build has just received: no client is admitted while one is
-// running, and an arriving client cuts it short.
+// Behaviour 100: A garbage collection never deletes what a build has just received. No client is let in while a
+// collection is running, and an arriving client cuts the collection short.
 describe('a collection', () => {
   test.each([
     ['has logged in', { loggedIn: 1 }],
@@ -247,8 +247,8 @@ describe('a collection', () => {
     expect([asked.at(-1), at.withheld]).toEqual(['trim', [true, false]]);
   });
 
-  // Behaviour 105: A garbage collection can be stopped at any time from its first step on; the request to stop is
-  // repeated until it has stopped. If the collection cannot keep the newest paths, it deletes nothing.
+  // Behaviour 105: A garbage collection can be stopped at any time from its first step on. The request to stop is
+  // repeated until the collection has stopped. If the collection cannot keep the newest paths, it deletes nothing.
   test('of which nothing is heard is told to end, and nobody is let in before it has', async () => {
     const { at, asked, housekeeping, clock } = rig();
     at.stops = [0, 0, 127, 1, 0, 1];
@@ -278,8 +278,8 @@ describe('a collection', () => {
     expect(at.withheld).toEqual([true, false]);
   });
 
-  // Behaviour 103: A requested `gc` or `trim` counts as using the guest: until it ends, the guest is sent away only if
-  // that is forced.
+  // Behaviour 103: A `gc` or `trim` that somebody requests counts as use of the guest. Until it ends, the guest is sent
+  // away only if that is forced.
   test('or a trim that was asked for is a use of the guest, and one of our own is none', async () => {
     const { at, housekeeping, finish, pass } = rig();
     const collected = housekeeping.collect();

@@ -110,8 +110,8 @@ describe('images on the disk', () => {
   });
   afterEach(() => rmSync(layout.root, { recursive: true }));
 
-  // Behaviour 119: A new image is booted at the next start. If it does not become ready, the last one that did is used, and
-  // `status` says why, until `image build` makes another.
+  // Behaviour 119: A new image is booted at the next start. If its guest does not become ready, the last image whose
+  // guest did is used until `image build` makes another one, and `status` says why.
   test('the last good one is kept, used when a new one fails, and left for the next', async () => {
     install('one');
     expect(lose('guest-panicked', 'image')).toMatchObject({ failure: { kind: 'guest-panicked' } });
@@ -141,8 +141,9 @@ describe('images on the disk', () => {
     expect(readFileSync(join(layout.images, 'good-kernel'), 'utf8')).toBe('three');
   });
 
-  // Behaviour 121: An image of ours that is below the lowest acceptable versions is not started, and nothing falls back
-  // to one. The one exception is the image that `acceptOldImage` names: it is started, and `status` says so.
+  // Behaviour 121: An image of ours that is below the lowest acceptable versions is not started, and the daemon does
+  // not fall back to one. There is one exception: the image that `acceptOldImage` names is started, and `status` says
+  // so.
   test('one below its floors is neither booted, kept, nor fallen back to', async () => {
     const packages = Object.fromEntries(
       floorsFor('amd64').map((floor) => [floor.package, floor.version]),

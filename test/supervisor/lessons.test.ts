@@ -25,8 +25,8 @@ const failure: Failure = {
 const lost = { type: 'lost', failure } as const;
 const starting: State = { phase: 'starting', since: 0, attempt: 1 };
 
-// Behaviour 41: What a failure means is decided first, and recorded afterwards. If it cannot be recorded, the daemon
-// remembers it until a restart is requested.
+// Behaviour 41: The daemon decides what a failure means before it records the failure. If the failure cannot be
+// recorded, the daemon remembers it until a restart is requested.
 // Behaviour 36: With `vm` set to `auto`, a program that does not work is replaced by the next one within the same
 // start. A program that was chosen by name is never replaced.
 test.each([

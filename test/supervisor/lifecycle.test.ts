@@ -96,8 +96,8 @@ describe('every reachable state', () => {
     }
   });
 
-  // Behaviour 72: A child process that exits unexpectedly is a failure, whatever its exit code. VM and network stop
-  // together and start together.
+  // Behaviour 72: A child process that exits unexpectedly counts as a failure, whatever its exit code. The VM and the
+  // network program stop together and start together.
   test('children are ended exactly when a phase that has them is left for one that has none', () => {
     for (const [state, event, next] of steps()) {
       const ends = next.effects.some(({ type }) => type === 'end-children');
@@ -251,8 +251,8 @@ describe('a guest that nobody needs', () => {
     ]);
   });
 
-  // Behaviour 91: If clients are in the guest, `suspend` names them and does not send the guest away, unless you agree
-  // to that at the terminal or use `--force`.
+  // Behaviour 91: If clients are in the guest, `suspend` names them. It then sends the guest away only if you agree at
+  // the terminal or use `--force`.
   test('stays with whoever is in it when it was to go by itself, and goes where somebody forces it to', () => {
     const notSuspended = { type: 'not-suspended', inUse: true } as const;
     const idle = after(ready, { type: 'rest', why: { type: 'unused', forMs: 1 }, keeps: true });
@@ -366,8 +366,8 @@ describe('a life', () => {
     );
   });
 
-  // Behaviour 74: A daemon that has given up tries again for a build that arrives at least a minute later. After each
-  // further failure the wait is four times as long, up to an hour.
+  // Behaviour 74: A daemon that has given up tries again when a build arrives at least a minute later. After each
+  // further failure, this wait is four times as long, up to an hour.
   test('that has given up tries again for a client that comes later, and then seldom', () => {
     const lasting = { ...passing, recovery: 'give-up' } as const;
     const waits: number[] = [];
@@ -409,8 +409,8 @@ describe('a life', () => {
     }
   });
 
-  // Behaviour 27: An accelerator that fails later is not used again until the host reboots, and the same start
-  // continues with the next one.
+  // Behaviour 27: An accelerator that fails later is not used again until the host reboots. The same start continues
+  // with the next accelerator.
   test('goes on in another way at once, and as a first attempt', () => {
     const failure = { ...passing, kind: 'accelerator-rejected', recovery: 'other-way' } as const;
     const lost = [{ type: 'lost', failure }, { type: 'children-gone' }] as const;
@@ -431,8 +431,8 @@ describe('a life', () => {
     expect(after(third.state, lost[1], 10).state).toMatchObject({ phase: 'starting', attempt: 1 });
   });
 
-  // Behaviour 73: If the guest did not stay ready for a minute, the daemon waits 0.25 s before the next start, and
-  // twice as long each time, up to 30 s. After 5 starts in a row without a minute of `ready` it gives up, stays in
+  // Behaviour 73: If the guest did not stay ready for a minute, the daemon waits 0.25 s before the next start. The wait
+  // doubles each time, up to 30 s. After 5 starts in a row without a minute of `ready`, the daemon gives up, stays in
   // `failed`, and says why.
   test('gives up after repeated fast failures, with the last reason', () => {
     let state = live({ type: 'start' });
@@ -491,8 +491,8 @@ describe('a life', () => {
     expect(after(early, { type: 'children-gone' }).state.phase).toBe('failed');
   });
 
-  // Behaviour 76: A failure that another attempt cannot fix is not retried. If `config.json` changes, it is read, and a
-  // start is tried at once.
+  // Behaviour 76: A failure that another attempt cannot fix is not retried. If `config.json` changes, the daemon reads
+  // it and tries to start the guest at once.
   test('what no retry can mend is not tried again', () => {
     const lost = live(
       { type: 'start' },

@@ -29,8 +29,8 @@ describe('the count of the system', () => {
   });
 });
 
-// Behaviour 69: On Linux, a VM that was killed because the host ran out of memory is distinguished from one that a user
-// killed, and is restarted after 2 s instead of at once. (macOS does not count such kills.)
+// Behaviour 69: On Linux, the daemon can tell a VM that was killed because the host ran out of memory from one that a
+// user killed. It restarts the former after 2 s instead of at once. (macOS does not count such kills.)
 describe('a VM that was killed', () => {
   const watched = (...counts: readonly (number | undefined)[]) => {
     const left = [...counts];

@@ -141,7 +141,7 @@ describe('the watch', () => {
     }
   });
 
-  // Behaviour 59: A busy guest is at worst `slow`, and is never restarted for that.
+  // Behaviour 59: A busy guest is reported as `slow` at worst. It is never restarted for being busy.
   test('never calls a busy guest frozen', async () => {
     guest.watch();
     guest.answers = false;
@@ -163,8 +163,8 @@ describe('the watch', () => {
     expect(new Set(guest.health)).toEqual(new Set(['slow']));
   });
 
-  // Behaviour 60: While the agent is silent, logins like Nix's are tried, one at a time, and `status` says whether builds
-  // get through. An answered login is a sign of life.
+  // Behaviour 60: While the agent is silent, the daemon tries logins like Nix's, one at a time, and `status` says
+  // whether builds get through. A login that is answered is a sign of life.
   test('while the agent is silent it logs in as Nix would, one login at a time and not too often', async () => {
     guest.watch();
     await guest.clock.advance(14_000);
@@ -224,8 +224,8 @@ describe('the watch', () => {
     expect(guest.found).toEqual([]);
   });
 
-  // Behaviour 57: Every 5 s the guest's agent is asked for its time. A clock that is off by more than half a second is
-  // corrected.
+  // Behaviour 57: Every 5 s, the daemon asks the guest's agent for the time. If the guest's clock is off by more than
+  // half a second, it is corrected.
   test('sets a clock that is off, at once and ever after, and leaves a right one', async () => {
     guest.offsetMs = -900;
     guest.watch();
@@ -238,8 +238,8 @@ describe('the watch', () => {
     expect(guest.sets).toEqual([-900, 32 * 3600_000]);
   });
 
-  // Behaviour 62: The host's sleep is noticed within 6 s of waking. All deadlines move by its length, the guest is not
-  // blamed for it, and its clock and health are checked at once.
+  // Behaviour 62: When the host wakes from sleep, the daemon notices within 6 s. All deadlines are extended by the
+  // length of the sleep, the guest is not blamed for it, and the guest's clock and health are checked at once.
   test('a sleep is not held against the guest, and ends in a look at once', async () => {
     guest.watch();
     await guest.clock.advance(1000);

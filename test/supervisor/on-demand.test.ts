@@ -27,8 +27,8 @@ async function rig(world: World, first?: Event, stages?: readonly string[]) {
   return { ...ready, port, seen, doorControl: ready.supervisor.doorControl };
 }
 
-// Behaviour 86: A guest that is away has no process, but its door listens. An ssh client waits and brings it back. A
-// connection that does not speak ssh, such as a port scan, does not.
+// Behaviour 86: A guest that is away has no process, but its door still listens. An ssh client waits and brings the
+// guest back. A connection that does not speak ssh, such as a port scan, does not bring it back.
 test('goes when nobody uses it, and comes back for a client of ssh and for nobody else', async () => {
   await using world = await World.make();
   const {
@@ -82,7 +82,7 @@ test('goes when nobody uses it, and comes back for a client of ssh and for nobod
   ]);
 });
 
-// Behaviour 88: A client that arrives while the guest is leaving waits, and the guest is brought back as soon as it has
+// Behaviour 88: A client that arrives while the guest is leaving waits. The guest is brought back as soon as it has
 // finished leaving.
 test('comes back at once for a client that comes while it goes', async () => {
   await using world = await World.make();
@@ -115,8 +115,8 @@ test('comes back at once for a client that comes while it goes', async () => {
   await reaches('stopped');
 });
 
-// Behaviour 90: `suspend` sends the guest away, unless a client is waiting for it. `resume` brings it back. If the
-// guest is away, `stop` shuts the daemon down at once.
+// Behaviour 90: `suspend` sends the guest away, unless a client is waiting for the guest. `resume` brings it back. If
+// the guest is away, `stop` shuts the daemon down at once.
 test('goes and comes when it is told to, and not while a client waits', async () => {
   await using world = await World.make();
   const {
@@ -172,8 +172,8 @@ test.each([true, false])(
   },
 );
 
-// Behaviour 74: A daemon that has given up tries again for a build that arrives at least a minute later. After each
-// further failure the wait is four times as long, up to an hour.
+// Behaviour 74: A daemon that has given up tries again when a build arrives at least a minute later. After each further
+// failure, this wait is four times as long, up to an hour.
 test('a daemon that has given up tries again for a client that comes later', async () => {
   await using world = await World.make();
   world.spoil();
@@ -211,8 +211,8 @@ test('a daemon that has given up tries again for a client that comes later', asy
   await reaches('stopped');
 });
 
-// Behaviour 91: If clients are in the guest, `suspend` names them and does not send the guest away, unless you agree to
-// that at the terminal or use `--force`.
+// Behaviour 91: If clients are in the guest, `suspend` names them. It then sends the guest away only if you agree at
+// the terminal or use `--force`.
 test('stays for whoever is in it, unless it is sent away by force', async () => {
   await using world = await World.make();
   const { supervisor, phases, until: reaches, doorControl } = await rig(world);
@@ -230,7 +230,7 @@ test('stays for whoever is in it, unless it is sent away by force', async () => 
   await reaches('stopped');
 });
 
-// Behaviour 92: With `start` set to `demand` the daemon starts without a guest.
+// Behaviour 92: With `start` set to `demand`, the daemon starts without a guest.
 test('may begin without a guest', async () => {
   await using world = await World.make();
   const why = { type: 'not-needed-yet' } as const;
@@ -310,8 +310,8 @@ test('holds nobody for a guest that has been given up again while the door was b
   expect(told).toEqual(['told']);
 });
 
-// Behaviour 104: Once a garbage collection has started, it is the daemon and not the command `gc` that keeps new
-// connections waiting, so killing `gc` does not lock any client out.
+// Behaviour 104: Once a garbage collection has started, the daemon, not the command `gc`, keeps new connections
+// waiting. Killing `gc` therefore does not lock any client out.
 test('a collection holds the door by itself, and lets go whatever was drained for it', async () => {
   await using world = await World.make();
   const door: string[] = [];

@@ -189,8 +189,8 @@ describe("somebody's own bundle", () => {
   });
 });
 
-// Behaviour 23: A guest that was ready for a minute and died is restarted at once, from the same files if nothing has
-// changed them, without waiting for other work in the directory. After a change it uses the new files.
+// Behaviour 23: A guest that was ready for a minute and then died is restarted at once, without waiting for other work
+// in the state directory. It boots from the same files, or from the new ones if the files have changed.
 test('a guest that was ready is followed at once, whoever is at work in the directory', async () => {
   const told: string[] = [];
   const log: Log = (_level, event) => void told.push(event);

@@ -24,8 +24,8 @@ function says(...entries: string[]) {
 }
 const mac = () => ({ platform: 'darwin', ls, me: 'ann' }) as const;
 
-// Behaviour 209: On macOS, root's scripts and `doctor` also check access control lists, which can let others change a
-// directory whose mode is right.
+// Behaviour 209: On macOS, root's scripts and `doctor` also check access control lists, because such a list can let
+// others change a directory whose mode is right.
 test.each([
   ['user:bob allow list,add_file', 'anything', 'change'],
   ['group:staff inherited allow delete_child,directory_inherit', 'anything', 'change'],

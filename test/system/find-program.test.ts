@@ -36,8 +36,8 @@ test.each([
   expect(foundWith(path, 'gvproxy')).toBe(path);
 });
 
-// Behaviour 43: Red Hat's QEMU, which is not on the PATH, is found for a guest of the host's own architecture. A guest
-// gets the newer PC machine type, and the older one only if QEMU has no other.
+// Behaviour 43: Red Hat's QEMU, which is not on the PATH, is found and used for guests of the host's own architecture.
+// A guest gets QEMU's newer PC machine type, or the older one if this QEMU lacks the newer.
 test("Red Hat's QEMU, for a guest of the host's own kind", needs('mounts'), () => {
   const [own, other] =
     process.arch === 'arm64'

@@ -222,9 +222,9 @@ describe('the program of a builder that is there', () => {
   );
 });
 
-// Behaviour 37: A better program that failed is tried again, by a start that happens anyway: once after each upgrade of
-// that program or of the system. If its failure was temporary, it is also tried once after each reboot. If it fails
-// again, the builder continues with the program that it used before.
+// Behaviour 37: A better program that failed is tried again once after each upgrade of that program or of the system,
+// and, if its failure was temporary, once after each reboot. These retries happen only in starts that take place
+// anyway. If the better program fails again, the builder continues with the program that it used before.
 describe('never back and forth', () => {
   const arm64 = () => ({
     ...asked(),
@@ -354,7 +354,7 @@ test('what would be gained is said of a builder that keeps its program, and only
 });
 
 // Behaviour 215: `configure` does not recommend a program that could not run this builder because of the program's
-// version or the state directory's path, and `up` does not count it among those that can run the guest.
+// version or the state directory's path. `up` does not count such a program among those that can run the guest.
 test.each([
   ['is too old', '0.5.1', ''],
   ['would misread the state directory', '0.6.4', 'a b'],

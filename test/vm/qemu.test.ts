@@ -81,8 +81,8 @@ describe('the command line', () => {
     expect(argv[argv.indexOf('-cpu') + 1]).toBe(cpu);
   });
 
-  // Behaviour 28: An emulated guest can run programs for x86-64-v2, except with QEMU before 10, which is not known to
-  // emulate one of the instructions (cmpxchg16b) reliably.
+  // Behaviour 28: An emulated guest can run programs built for x86-64-v2, except with QEMU before 10. Such a QEMU is
+  // not known to emulate one of the instructions (cmpxchg16b) reliably.
   test.each([
     [7, 2, 'max,-cx16,-erms,-fsrm'],
     [7, 1, 'max,-cx16,-erms,-fsrm'],
@@ -123,8 +123,8 @@ describe('the command line', () => {
   });
 });
 
-// Behaviour 52: If QEMU's own network can forward a Unix socket, which each start tests, the guest's sshd is reached
-// through one that only the owner can use; otherwise it is reached through a port on 127.0.0.1.
+// Behaviour 52: Each start tests whether QEMU's own network can forward a Unix socket. If it can, the guest's sshd is
+// reached through a socket that only the owner can use. Otherwise, it is reached through a port on 127.0.0.1.
 test('a QEMU is kept in its sandbox and forwards a socket, where it can', async () => {
   const { signal } = new AbortController();
   const program = findProgram(qemuProgram(config));
@@ -162,8 +162,8 @@ test('a QEMU is kept in its sandbox and forwards a socket, where it can', async 
   expect(found).toEqual({ ...unable, reportsFreePages: false });
 });
 
-// Behaviour 43: Red Hat's QEMU, which is not on the PATH, is found for a guest of the host's own architecture. A guest
-// gets the newer PC machine type, and the older one only if QEMU has no other.
+// Behaviour 43: Red Hat's QEMU, which is not on the PATH, is found and used for guests of the host's own architecture.
+// A guest gets QEMU's newer PC machine type, or the older one if this QEMU lacks the newer.
 test.each([
   ['q35', 'pc'],
   ['pc', 'q35'],

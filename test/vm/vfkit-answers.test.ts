@@ -199,8 +199,8 @@ async function ends({ vm, machine }: Life): Promise<void> {
   expect(left).toEqual([]);
 }
 
-// Behaviour 184: Where vfkit's behaviour is uncertain, each possibility leads to a running guest or to a reason why
-// not, and no vfkit process is left behind.
+// Behaviour 184: Where vfkit's behaviour is uncertain, each possibility leads to a running guest, or to a message that
+// says why there is none. No vfkit process is left behind.
 describe('the driver survives', needs(tools), () => {
   test.each(versions)('vfkit %s: its version, a start, and an end', async (version) => {
     await network();

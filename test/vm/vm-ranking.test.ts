@@ -338,8 +338,8 @@ const rows: readonly Row[] = [
   ],
 ];
 
-// Behaviour 35: With `vm` set to `auto`, the best available program is used at first, a reason is given for each
-// unavailable one, and a builder keeps its program until that program fails.
+// Behaviour 35: With `vm` set to `auto`, a builder starts with the best available program, and keeps that program until
+// it fails. A reason is given for each unavailable program.
 describe('the ranking', () => {
   test('has a table of 60 hosts and more', () => expect(rows.length).toBeGreaterThanOrEqual(60));
 

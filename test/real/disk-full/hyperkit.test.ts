@@ -4,8 +4,9 @@ import { HyperkitRig } from '../hyperkit-rig.ts';
 import { inPrivateWorld } from '../private-world.ts';
 import { needs } from '../../needs.ts';
 
-// Behaviour 66: HyperKit and vfkit cannot pause a guest. When less than 512 MiB are free, their guest is shut down
-// cleanly, and running builds fail. `status` shows `paused`, and the guest is started again once 1 GiB is free.
+// Behaviour 66: HyperKit and vfkit cannot pause a guest. With them, the guest is shut down cleanly when less than 512
+// MiB are free, and running builds fail. `status` then shows `paused`, and the guest is started again once 1 GiB is
+// free.
 describe(
   "the host's disk becomes full under HyperKit, which cannot pause",
   needs('root', 'Linux'),

@@ -4,7 +4,8 @@ import type { Layout } from '../config/layout.ts';
 import { spawnDetached } from '../system/process/child.ts';
 import type { Clock } from '../system/time/clock.ts';
 import { Exit, Failed, type Failure } from '../system/failure.ts';
-import { makeDirectory, readIfThere } from '../system/files/files.ts';
+import { makeDirectory } from '../system/files/files.ts';
+import { lastLinesOf } from '../system/files/rotated-log.ts';
 import { isLocked } from '../system/lock/lock.ts';
 import { until } from '../system/time/wait.ts';
 import { describeToOwner } from '../domain/problem.ts';
@@ -108,5 +109,5 @@ export const didNotStart = (layout: Layout): Failure => ({
   message: 'The daemon did not start.',
   hint: advice`To see its log: ${ours('logs')}`,
   exit: Exit.unavailable,
-  lines: (readIfThere(layout.daemonOutput) ?? '').split('\n').filter(Boolean).slice(-10),
+  lines: (lastLinesOf(layout.daemonOutput, 30) ?? []).filter(Boolean).slice(-10),
 });

@@ -4,7 +4,7 @@ import type { CheckVerdict } from './check-runner.ts';
 import { examine, type FileChange } from '../host/file-change.ts';
 import { readReceipts, type Receipt } from '../host/receipts.ts';
 import type { Service } from '../service/keeper.ts';
-import { readIfThere } from '../system/files/files.ts';
+import { lastLinesOf } from '../system/files/rotated-log.ts';
 import { thisUser } from '../system/host/user.ts';
 import type { DoctorFacts } from './facts.ts';
 import { systemJobPath } from '../service/system-job.ts';
@@ -86,6 +86,6 @@ export async function stateVerdict(
       ? { kind: 'note', fact, why: logoutWords(thisUser().name) }
       : { kind: 'good', fact };
   }
-  const output = readIfThere(layout.daemonOutput) ?? '';
-  return endedBadly(name, { ended, exitCode }, output);
+  const output = lastLinesOf(layout.daemonOutput, 100) ?? [];
+  return endedBadly(name, { ended, exitCode }, output.join('\n'));
 }

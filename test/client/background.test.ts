@@ -47,9 +47,13 @@ const telling = (onSleep: () => void, speed = 1): Clock => ({
   sleep: (ms, signal) => (onSleep(), systemClock.sleep(ms / speed, signal)),
 });
 
-test('a daemon that does not start is quoted', async () => {
+test.each([
+  ['', ''],
+  [', however much it said', `fs.ftruncateSync(2, 20 * 1024 ** 2); console.error('');`],
+])('a daemon that does not start is quoted%s', async (_, first) => {
   mkdirSync(join(layout.root, 'dist'));
-  const says = `console.error('Another one has the lock.'); process.exit(75)`;
+  const says = `import fs from 'node:fs'; ${first} console.error('Another one has the lock.'); process.exit(75)`;
+  writeFileSync(join(layout.root, 'package.json'), '{"type": "module"}');
   writeFileSync(join(layout.root, 'dist/main.js'), says);
   const terminal = { env: process.env, clock: systemClock, signal, assets: layout.root };
   await expect(startDaemon(layout, terminal)).rejects.toMatchObject({

@@ -40,7 +40,7 @@ export function usersOf(port: number): ReadonlyMap<string, number> | undefined {
 }
 
 /** However long it is: 131,072 connections that have ended are 20 MB. */
-function tableIn(path: string): string | undefined {
+export function tableIn(path: string): string | undefined {
   try {
     return readFileSync(path, 'utf8');
   } catch (error) {

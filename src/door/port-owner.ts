@@ -2,8 +2,8 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import { run, succeeded } from '../system/process/child.ts';
 import { linkOf } from '../system/files/final-target.ts';
-import { readIfThere } from '../system/files/files.ts';
 import { quoted } from '../system/plain-text.ts';
+import { tableIn } from './peers.ts';
 
 /** The listener in words: `node (pid 42)`; undefined when it belongs to somebody we cannot look at. */
 export async function portOwner(port: number): Promise<string | undefined> {
@@ -30,7 +30,7 @@ export function lsofOwner(output: string): string | undefined {
 }
 
 function fromProc(port: number): string | undefined {
-  const tables = ['/proc/net/tcp', '/proc/net/tcp6'].map((path) => readIfThere(path) ?? '');
+  const tables = ['/proc/net/tcp', '/proc/net/tcp6'].map((path) => tableIn(path) ?? '');
   const sockets = new Set(
     tables.flatMap((table) => listeningInodes(table, port)).map((inode) => `socket:[${inode}]`),
   );

@@ -454,6 +454,25 @@ describe('a directory of a user', needs('root'), () => {
     expect(distrustOf(given)).toEqual({ kind: 'below-others', path: given.root });
   });
 
+  test.each([
+    ['writable by all', 0o777, () => user],
+    ['in which a link of others lies', 0o1777, () => nobody - 1],
+  ])('with a link by way of what is %s, is refused and no target is closed', (_, mode, owner) => {
+    const [shared, target] = [join(tree, 'shared'), join(tree, 'target')];
+    mkdirSync(shared);
+    mkdirSync(target, { mode: 0o755 });
+    chownSync(target, user, user);
+    symlinkSync(target, join(shared, 'hop'));
+    symlinkSync(join(shared, 'hop'), layout.images);
+    lchownSync(join(shared, 'hop'), user, user);
+    expect(distrustOf(layout)).toBeUndefined();
+    chmodSync(shared, mode);
+    lchownSync(join(shared, 'hop'), owner(), user);
+    expect(distrustOf(layout)).toMatchObject({ kind: 'below-others' });
+    expect(() => closeDirectories(layout)).toThrow(shared);
+    expect(statSync(target).mode & 0o777).toBe(0o755);
+  });
+
   describe('to which a link leads', () => {
     let [far, link] = ['', ''];
     beforeEach(() => {

@@ -1,25 +1,42 @@
 /** What is above a directory: whoever can change that can put another in its place. */
-import { existsSync, lstatSync, realpathSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { lstatSync, readlinkSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { errorCode } from '../../system/failure.ts';
 import { readIfThere } from '../../system/files/files.ts';
 
 /** The first of the directories above these, and of the links to them, that others can change. What is in another of these is looked at as that. */
 export function othersAbove(paths: readonly string[]): string | undefined {
   const me = process.geteuid?.();
-  const names = paths.flatMap(namesOf);
-  const above = names.flatMap(aboveOf).filter((path) => !names.includes(path) || isLink(path));
+  const names = paths.flatMap((path) => namesOf(path));
+  const above = names
+    .flatMap((name) => [name, ...aboveOf(name)])
+    .filter((path) => !names.includes(path) || targetOf(path) !== undefined);
   return [...new Set(above)].find((path) => isOthers(path, me));
 }
 
-/** Both, where a link leads to it. */
-const namesOf = (path: string): readonly string[] =>
-  existsSync(path) ? [path, realpathSync(path)] : [path];
+/** Linux follows so many links on the way to a file (path_resolution(7)), macOS fewer. */
+const mostLinks = 40;
+
+/** All by which the system comes to it: one more for each link on the way, the outermost first. */
+function namesOf(path: string, links = mostLinks): readonly string[] {
+  const link = [path, ...aboveOf(path)].findLast((each) => targetOf(each) !== undefined);
+  if (link === undefined || links === 0) return [path];
+  const target = resolve(dirname(link), targetOf(link) ?? '');
+  return [path, ...namesOf(join(target, path.slice(link.length)), links - 1)];
+}
 
 const aboveOf = (path: string): readonly string[] =>
   dirname(path) === path ? [] : [dirname(path), ...aboveOf(dirname(path))];
 
-const isLink = (path: string): boolean =>
-  lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true;
+/** Undefined of what is no link. */
+function targetOf(path: string): string | undefined {
+  try {
+    return readlinkSync(path);
+  } catch (error) {
+    if (errorCode(error) === undefined) throw error;
+    return undefined;
+  }
+}
 
 /** Neither the user's own nor root's, or writable by others. In a sticky directory nobody but its owner moves what is somebody's. */
 function isOthers(path: string, me: number | undefined): boolean {

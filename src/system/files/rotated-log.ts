@@ -103,21 +103,27 @@ const endBytes = 1024 * 1024;
 
 /** The last lines of a log, however large it has grown and however lately it was rotated; undefined where there is none. Failed `cannot-read`. */
 export function lastLinesOf(path: string, count: number): readonly string[] | undefined {
-  const [older, newest] = [`${path}.1`, path].map(linesAtEnd);
+  const newest = endOf(path);
+  const older = endOf(`${path}.1`);
   if (older === undefined && newest === undefined) return undefined;
-  return [...(older ?? []), ...(newest ?? [])].slice(-count);
+  // It was rotated meanwhile.
+  const isSame = older?.inode === newest?.inode;
+  return [...(isSame ? [] : (older?.lines ?? [])), ...(newest?.lines ?? [])].slice(-count);
 }
 
-function linesAtEnd(path: string): string[] | undefined {
+function endOf(
+  path: string,
+): { readonly inode: number; readonly lines: readonly string[] } | undefined {
   const part = openIfThere(path);
   if (part === undefined) return undefined;
   try {
     const from = Math.max(0, fstatSync(part.fd).size - endBytes);
     const bytes = Buffer.alloc(endBytes);
     const length = readSync(part.fd, bytes, 0, endBytes, from);
-    const lines = bytes.toString('utf8', 0, length).trimEnd().split('\n');
+    const text = bytes.toString('utf8', 0, length).trimEnd();
+    const lines = text === '' ? [] : text.split('\n');
     // Of a line that is cut through nobody would know what is secret in it.
-    return from === 0 ? lines : lines.slice(1);
+    return { inode: part.inode, lines: from === 0 ? lines : lines.slice(1) };
   } finally {
     close(part);
   }

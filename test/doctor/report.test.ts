@@ -62,7 +62,7 @@ test.each([
   // On a serial console, with the times that our log of it has, and encrypted.
   [
     'a\n1Z -----BEGIN RSA PRIVATE KEY-----\r\n2026-11-29T19:52:11.006Z AAAA\r\n2026-11-29T19:52:11.010Z [   12.345678] BBBB=\r\n2026-11-29T19:52:11.006Z linuxkit-builder: b',
-    'a\n1Z [left out] \n2026-11-29T19:52:11.006Z linuxkit-builder: b',
+    'a\n1Z [left out]\n2026-11-29T19:52:11.006Z linuxkit-builder: b',
   ],
   [
     '  -----BEGIN RSA PRIVATE KEY-----\n  Proc-Type: 4,ENCRYPTED\n  DEK-Info: AES,00\n\n  AAAA\n  -----END RSA PRIVATE KEY-----\n  next: b',
@@ -72,6 +72,13 @@ test.each([
   [
     `2026-11-29T19:52:11.006Z ${'aB/4'.repeat(16)}\nAAAA=\n-----END RSA PRIVATE KEY-----\nsha256 ${'0f'.repeat(32)}`,
     `2026-11-29T19:52:11.006Z [left out]\n[left out]\n-----END RSA PRIVATE KEY-----\nsha256 ${'0f'.repeat(32)}`,
+  ],
+  ['-----BEGIN RSA PRIVATE KEY-----\nAAAAqwe=</string>', '[left out]</string>'],
+  ['alice@[fe80::1%eth0] and bob@[FE80::1]:22', '[left out] and [left out]'],
+  // What is long and no key: a path, and the public half.
+  [
+    `/Applications/${'Xcode/Contents/'.repeat(5)}ld AAAAC3NzaC1lZDI1NTE5${'A'.repeat(48)}`,
+    `/Applications/${'Xcode/Contents/'.repeat(5)}ld AAAAC3NzaC1lZDI1NTE5${'A'.repeat(48)}`,
   ],
   ['-----BEGIN PGP PRIVATE KEY BLOCK-----\\r\\n\\r\\nAAAA\\r\\n"}', '[left out]"}'],
   ...['GITHUB_TOKEN=', 'PGPASSWORD=', 'AWS_SECRET_ACCESS_KEY=', 'github_token: ', 'DB_PASS='].map(
@@ -147,6 +154,15 @@ test.each([letters, words].flat())(
     expect(performance.now() - begun).toBeLessThan(5000);
   },
 );
+
+test.each([
+  ['a key that is only begun', `-----BEGIN PRIVATE KEY-----\n${' '.repeat(100_000)}!`, ''],
+  ['a file of empty lines', '', '\n'.repeat(100_000)],
+])('%s does not keep it either', (_, line, text) => {
+  const begun = performance.now();
+  scrubbed(line, { ...nothing, texts: [text] });
+  expect(performance.now() - begun).toBeLessThan(5000);
+});
 
 test('because it is known, the longest first, and names as whole words only', () => {
   const known = {

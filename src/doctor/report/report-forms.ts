@@ -50,13 +50,13 @@ const forms: readonly (readonly [RegExp, string])[] = [
   // The last line may be missing.
   [
     new RegExp(
-      `-----BEGIN [A-Z ]{0,40}PRIVATE KEY(?: BLOCK)?-----(?:${nextLine}(?:${keyHeader}|[A-Za-z0-9+/=]*)(?=[ \\t]*(?:[\\n\\\\"']|$)))*(?:${nextLine}-----END [A-Z ]{0,40}PRIVATE KEY(?: BLOCK)?-----)?`,
+      `-----BEGIN [A-Z ]{0,40}PRIVATE KEY(?: BLOCK)?-----(?:${nextLine}(?:${keyHeader}|[A-Za-z0-9+/=]+[ \\t]*)?(?=[\\n\\\\"'\`<,;)\\]]|$))*(?:${nextLine}-----END [A-Z ]{0,40}PRIVATE KEY(?: BLOCK)?-----)?`,
       'g',
     ),
     leftOut,
   ],
   // Of one whose beginning is further up than a log is shown: its full lines, and the last.
-  [/(?<![\w+/=])(?![\da-f]+(?![\w+/=]))[A-Za-z\d+/]{60,}={0,2}(?![\w+/=])/g, leftOut],
+  [/(?<![\w+/=])(?![\da-f]+(?![\w+/=])|\/|AAAAC3Nza)[A-Za-z\d+/]{60,}={0,2}(?![\w+/=])/g, leftOut],
   [
     new RegExp(
       `(?<![\\w+/=])[A-Za-z\\d+/]{1,76}={0,2}(?=${nextLine}-----END [A-Z ]{0,40}PRIVATE KEY)`,
@@ -87,7 +87,7 @@ const forms: readonly (readonly [RegExp, string])[] = [
   // Somebody at a machine, with a password or a path where there is one.
   [
     new RegExp(
-      `(?<![\\w.+%~-])(?!${instance.hostName}@)[\\w.+%~-]+(?::[^\\s"'\`<>@]{1,200})?@(?:\\[[\\da-f:.]+\\]|${noPerson}[\\w-]+(?:\\.[\\w-]+)*)(?::[^\\s"'\`<>,]+)?`,
+      `(?<![\\w.+%~-])(?!${instance.hostName}@)[\\w.+%~-]+(?::[^\\s"'\`<>@]{1,200})?@(?:\\[[\\da-fA-F:.]+(?:%[\\w.-]+)?\\]|${noPerson}[\\w-]+(?:\\.[\\w-]+)*)(?::[^\\s"'\`<>,]+)?`,
       'g',
     ),
     leftOut,
@@ -126,7 +126,7 @@ const forms: readonly (readonly [RegExp, string])[] = [
   [/(\/(?:Users|home)\/)(?!linuxbrew\b|Shared\b)[^\s/"'`:;,<>()\\]+/g, '$1(user)'],
   // What ssh repeats of a file that it has found wanting.
   [/(Bad configuration option: )\S+/g, `$1${leftOut}`],
-  [/(\bline \d+: [^\n"]{0,200} )"[^"\n]*"/g, `$1${leftOut}`],
+  [/(\bline \d+: [^\n"]{0,2000} )"[^"\n]*"/g, `$1${leftOut}`],
   // Records that earlier releases have written repeat what a parser could not read, in several lines where the file had such.
   [/is (not (?:valid )?JSON|damaged)[ :](?:[^]{0,200}? is not valid JSON)?.*/g, `is $1 ${leftOut}`],
   // Of what is built the hash is enough, and of a build's directory its number.

@@ -11,8 +11,8 @@ const shortestSecret = 4;
 export function wordsOfSecret(text: string): string[] {
   const lines = text.split('\n').map((line) => line.trim());
   // A password may have in it what ends a word elsewhere.
-  const whole = [...text.matchAll(/"([^"]*)"|(\S+)/g)].map(
-    ([, quoted, bare]) => quoted ?? bare ?? '',
+  const whole = [...text.matchAll(/"([^"]*)"|(\S+)/g)].map(([, quoted, bare]) =>
+    (quoted ?? bare ?? '').trim(),
   );
   const words = [...lines, ...whole, ...wordsIn(text)];
   return [...words.flatMap(alsoSmall), ...words.flatMap(partsOf)].filter(
@@ -30,7 +30,7 @@ export const wordsOfValue = (text: string): string[] => [
 /** Those of a file for Nix or ssh: not what every machine has there, unless what stands before it says that it is somebody's. */
 export function wordsOfText(text: string): string[] {
   // Nobody repeats the comments, and those that come with Nix and ssh have many words of ours.
-  const words = wordsIn(text.replaceAll(/^\s*#.*/gm, ''));
+  const words = wordsIn(text.replaceAll(/^[ \t]*#.*/gm, ''));
   return [
     ...words.filter((word) => isSomebodys(longWord)(word) && !usual.test(word)),
     ...words.flatMap(partsOf).filter(isSomebodys(shortestSecret)),
@@ -54,8 +54,8 @@ const wordsIn = (text: string): string[] =>
  */
 const partsOf = (word: string): string[] =>
   [
-    /:\/\/(?:([^/@:]*)(?::([^/]*))?@)?([\w.-]+|\[[\da-f:.]+\])/i,
-    /^([^/@:]+)(?::([^/]*))?@([\w.-]+|\[[\da-f:.]+\])/i,
+    /:\/\/(?:([^/@:]*)(?::([^/]*))?@)?([\w.-]+|\[[\da-f:.]+(?:%[\w.-]+)?\])/i,
+    /^([^/@:]+)(?::([^/]*))?@([\w.-]+|\[[\da-f:.]+(?:%[\w.-]+)?\])/i,
   ]
     .flatMap((form) => form.exec(word)?.slice(1) ?? [])
     .filter((part: string | undefined) => part !== undefined)
@@ -116,7 +116,7 @@ const everybodys: readonly RegExp[] = [
   /^(?:true|false|null|none|undefined|auto|exec|info|error|ssh-ng|nix-(?:daemon|store|build|command)|big-parallel|benchmark|nixos-test)$/i,
   // Directories that most have, and what ssh's Match asks for.
   /^(?:Users|home|private|folders|Library|Applications|Contents|Resources|Frameworks|Terminal|Documents|versions|profiles|per-user|channels|keyring|Listeners|\.(?:config|cache|local|ssh|nix-profile))$/,
-  /^(?:originalhost|localuser|canonical|final|tagged)$/i,
+  /^(?:originalhost|localuser|localnetwork|sessiontype|canonical|final|tagged|version|command|test|grep)$/i,
 ];
 
 /** In such files these are words of Nix, of ssh and of systemd, and names of variables. */

@@ -59,5 +59,5 @@ export function vmFailure(
       ? vmKilled(driver.name, memory.ranOut(), words)
       : vmExited(driver.name, ended, machine?.reason(), words));
   const told = failure.lines ? { ...failure, lines: failure.lines.slice(-40) } : failure;
-  return withKnownFaults(told, { program: driver.name, ended, output: words });
+  return withKnownFaults(told, { program: driver.name, ended, output: output.last(Infinity) });
 }

@@ -229,8 +229,8 @@ describe('image build', () => {
 });
 
 // Behaviour 123: `image update` makes an image from the newest packages, and records these in a lock file in the state
-// directory. That file is used as long as its indexes are newer than those of the program's own lock file. Only `image
-// build --update`, in a checkout, renews the program's own lock file.
+// directory. That file is used as long as it was made from newer package lists of Debian (indexes) than the program's
+// own lock file. Only `image build --update`, in a checkout, renews the program's own lock file.
 describe('image update', () => {
   const update = (...argv: string[]) => image('update', '--mirror', mirror.url, ...argv);
   const own = () => readFileSync(join(directory, 'src/image/lock.json'), 'utf8');

@@ -86,9 +86,9 @@ describe('the screen of a builder that is ready', () => {
 
   // Behaviour 50: On Linux, the owner's and root's connections are let in, however many other users connect and however
   // many connections they hold. On macOS, the owner's and root's connections might be dropped, and then have to be
-  // repeated. At most 1,024 connections wait. Of other users' connections, those that have not spoken ssh are dropped
-  // first, then those of the user who has the most. Only a limited number of connections reach the guest at a time, and
-  // `status` says whose they are.
+  // repeated. (If `door` is `unix`, other users cannot connect at all.) At most 1,024 connections wait. Of other users'
+  // connections, those that have not spoken ssh are dropped first, then those of the user who has the most. Only a
+  // limited number of connections reach the guest at a time, and `status` says whose they are.
   test.each([
     [{ uid: 1002 }, '1002'],
     [{ uid: 1002, user: 'eve' }, 'eve'],

@@ -61,7 +61,7 @@ test.each([
   });
 });
 
-// Behaviour 1: A state directory has at most one daemon, which a kernel lock enforces. A second daemon that is started
+// Behaviour 1: A kernel lock makes sure that a state directory has at most one daemon. A second daemon that is started
 // in a terminal exits with 75 and names the first one's pid. No daemon starts while `stop` is still cleaning up after
 // an earlier one.
 test('no daemon begins while what an earlier one left is ended', async () => {

@@ -89,9 +89,9 @@ async function drained(limitMs = 600_000) {
   return { end, told };
 }
 
-// Behaviour 79: `stop` lets in no new connections, and says how many builds are running. It waits, up to a time limit,
-// for logged-in connections to end, even while the guest is paused or the daemon does not answer. `stop --now` does not
-// wait.
+// Behaviour 79: `stop` lets in no new connections, and says how many builds are running. It waits for logged-in
+// connections to end, even while the guest is paused or the daemon does not answer. After ten minutes (`--timeout`), it
+// stops the guest anyway. `stop --now` does not wait.
 test.each(['silence', 'hangs-up'] as const)(
   'a daemon that lives is asked again after %s, and to let nobody in',
   async (how) => {
@@ -103,9 +103,9 @@ test.each(['silence', 'hangs-up'] as const)(
   },
 );
 
-// Behaviour 79: `stop` lets in no new connections, and says how many builds are running. It waits, up to a time limit,
-// for logged-in connections to end, even while the guest is paused or the daemon does not answer. `stop --now` does not
-// wait.
+// Behaviour 79: `stop` lets in no new connections, and says how many builds are running. It waits for logged-in
+// connections to end, even while the guest is paused or the daemon does not answer. After ten minutes (`--timeout`), it
+// stops the guest anyway. `stop --now` does not wait.
 test('strangers are not waited for, but for as long as they may be logging in', async () => {
   const strangers = { open: 2, loggedIn: 0, entering: 0 };
   const oneIn = { open: 3, loggedIn: 1, entering: 0 };

@@ -165,8 +165,9 @@ describe('a job whose program is gone', needs('root'), () => {
     expect(await findings(rig, rig.env)).toMatchObject([{ name: 'login job', kind: 'good' }]);
   });
 
-  // Behaviour 155: If the program was uninstalled without `unconfigure`, its login job says so once at each login, and
-  // exits. `doctor` of the next installation finds that job, and `doctor --fix` repairs or removes it.
+  // Behaviour 155: If the program was uninstalled without `unconfigure`, its login job says so once at each login, in
+  // its log or in systemd's journal, and exits. `doctor` of the next installation finds that job, and `doctor --fix`
+  // repairs or removes it.
   test.each(['launchd', 'systemd'] as const)(
     'is taken away where nobody wants one, also without settings: %s',
     async (keeper) => {

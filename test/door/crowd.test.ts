@@ -55,9 +55,9 @@ async function crowdOf(count: number, port: number, says: string, from = 0): Pro
 
 // Behaviour 50: On Linux, the owner's and root's connections are let in, however many other users connect and however
 // many connections they hold. On macOS, the owner's and root's connections might be dropped, and then have to be
-// repeated. At most 1,024 connections wait. Of other users' connections, those that have not spoken ssh are dropped
-// first, then those of the user who has the most. Only a limited number of connections reach the guest at a time, and
-// `status` says whose they are.
+// repeated. (If `door` is `unix`, other users cannot connect at all.) At most 1,024 connections wait. Of other users'
+// connections, those that have not spoken ssh are dropped first, then those of the user who has the most. Only a
+// limited number of connections reach the guest at a time, and `status` says whose they are.
 describe('a crowd of another user', needs('root', 'Linux'), () => {
   test.each([
     ['without a word', ''],
@@ -135,8 +135,8 @@ function slowRoom(clock: FakeClock) {
 }
 
 // Behaviour 221: However long other users make the system's table of connections, the daemon spends at most a tenth of
-// its time reading that table. It spends up to half of its time on that if it would otherwise have to drop connections
-// without knowing whose they are.
+// its time reading that table, or at most half of it if the daemon would otherwise have to drop connections without
+// knowing whose they are.
 test.each([2, 100])('a table that takes long is seldom read, with %d that wait', async (count) => {
   const clock = new FakeClock();
   const { room, through, seen } = slowRoom(clock);

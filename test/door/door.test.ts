@@ -8,7 +8,7 @@ import { Failed, failureOf } from '../../src/system/failure.ts';
 import { bannerLine, Client, doorRig, echoing, fakeGuest, greetingLine, until } from './rig.ts';
 
 // Behaviour 44: The door listens for as long as the daemon runs. A connection that arrives before the guest is ready
-// waits, and goes through once the guest is ready.
+// waits for up to `holdSeconds` (by default, three minutes), and goes through once the guest is ready.
 describe('while the guest is away', () => {
   test('a client waits, and goes through with what it had said', async () => {
     await using rig = await doorRig();
@@ -107,7 +107,8 @@ describe('while the guest is away', () => {
   });
 });
 
-// Behaviour 47: Once the daemon has given up, it closes connections at once, and the log has the reason.
+// Behaviour 47: Once the daemon has given up, it closes connections at once until it can try again, and the log has the
+// reason.
 describe('when no guest will come', () => {
   test('whoever waits and whoever comes is sent off with the reason in the log', async () => {
     await using rig = await doorRig();

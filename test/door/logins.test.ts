@@ -9,7 +9,7 @@ async function come(port: number, count: number): Promise<Client[]> {
   return clients;
 }
 
-// Behaviour 51: The guest says which connections have logged in. The others neither delay a stop, nor keep the machine
+// Behaviour 51: The guest says which connections have logged in. The others neither delay a stop, nor keep the host
 // awake, nor keep their place at the door for long. If the guest cannot tell, all connections that have reached it
 // count as logged in.
 test('where the guest does not tell, all that are through count as logged in', async () => {

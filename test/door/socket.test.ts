@@ -36,7 +36,7 @@ const failure = () =>
   );
 
 // Behaviour 53: With `door` set to `unix`, the front door opens no port: ssh connects to a Unix socket in a directory
-// that only the owner and root can enter.
+// that only the owner and root can enter, so other users cannot connect.
 describe('the door at a socket', () => {
   test('holds whoever comes, and leads them to the guest; nobody is told apart', async () => {
     await using rig = await rigHere();

@@ -70,7 +70,8 @@ function tidy(
 }
 
 // Behaviour 99: Once the guest has been unused for half a minute, it gives back the memory of its caches and its free
-// disk blocks, and deletes old store paths before its disk is full. It does none of this during a build.
+// disk blocks. If less than a quarter of its disk is free, or less than 8 GiB on the host's disk, old store paths in
+// the guest are deleted as well. The daemon starts none of this during a build.
 describe('what a guest does when nobody uses it', () => {
   test('writes out, drops what its caches hold, and says what room there is', () =>
     expect(tidy({ owners: ['root', 'sshd'], cachedMiB: 64 })).toEqual({
@@ -114,7 +115,8 @@ describe('what a guest does when nobody uses it', () => {
 });
 
 // Behaviour 105: A garbage collection can be stopped at any time from its first step on. The request to stop is
-// repeated until the collection has stopped. If the collection cannot keep the newest paths, it deletes nothing.
+// repeated until the collection has stopped. If the collection cannot make sure that the newest paths, which builds
+// might still need, are kept, it deletes nothing.
 describe('a collection', () => {
   // A store of two paths, and programs that wait or fail where they are told to.
   const bin = join(root, 'bin');

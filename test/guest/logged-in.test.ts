@@ -69,7 +69,7 @@ const strangers: readonly Process[] = [
 ];
 
 // What is whose can be told here only by root, who alone may give files away.
-// Behaviour 51: The guest says which connections have logged in. The others neither delay a stop, nor keep the machine
+// Behaviour 51: The guest says which connections have logged in. The others neither delay a stop, nor keep the host
 // awake, nor keep their place at the door for long. If the guest cannot tell, all connections that have reached it
 // count as logged in.
 describe.each(shells)('%s counts', needs('root'), (shell) => {

@@ -254,9 +254,9 @@ describe('a second build', () => {
   });
 });
 
-// Behaviour 128: A package in the lock file is fetched by its hash, however old the index is. Other versions are chosen
-// only for packages that the mirrors no longer have, and for packages that depend on exactly those versions; a message
-// says so.
+// Behaviour 128: A package in the lock file is fetched by its hash, however old the mirror's package list (index) is.
+// Other versions are chosen only for packages that the mirrors no longer have, and for packages that depend on exactly
+// those versions; a message says so.
 describe('a package that the mirror has no longer', () => {
   test('is resolved anew through the signed index, with a warning that names it', async () => {
     const lock = await newLock();
@@ -372,8 +372,9 @@ describe('a package that the mirror has no longer', () => {
   });
 });
 
-// Behaviour 120: Each dependency of a package comes from the release that the recipe names; it comes from another
-// release only if that one has no suitable version. No package below the lowest acceptable versions enters an image.
+// Behaviour 120: Each dependency of a package comes from the Debian release that the recipe (the choice of packages for
+// an image) names; it comes from another release only if that one has no suitable version. No package below the lowest
+// acceptable versions enters an image.
 describe('several suites', () => {
   const suites: Recipe = {
     ...fakeRecipe,

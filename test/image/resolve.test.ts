@@ -98,8 +98,9 @@ describe('resolve', () => {
   });
 });
 
-// Behaviour 120: Each dependency of a package comes from the release that the recipe names; it comes from another
-// release only if that one has no suitable version. No package below the lowest acceptable versions enters an image.
+// Behaviour 120: Each dependency of a package comes from the Debian release that the recipe (the choice of packages for
+// an image) names; it comes from another release only if that one has no suitable version. No package below the lowest
+// acceptable versions enters an image.
 describe('of two releases', () => {
   const of = (stable: string[], testing: string[], more: Partial<Request> = {}) =>
     namesOf(

@@ -133,8 +133,9 @@ describe('the launcher', { timeout: 60_000 }, () => {
     expect(await launch(0).ended).toBe(70);
   });
 
-  // Behaviour 155: If the program was uninstalled without `unconfigure`, its login job says so once at each login, and
-  // exits. `doctor` of the next installation finds that job, and `doctor --fix` repairs or removes it.
+  // Behaviour 155: If the program was uninstalled without `unconfigure`, its login job says so once at each login, in
+  // its log or in systemd's journal, and exits. `doctor` of the next installation finds that job, and `doctor --fix`
+  // repairs or removes it.
   test('says so where `start` looks, too', async () => {
     mkdirSync(join(values.state, 'nix-state'));
     script(values.node, teller);

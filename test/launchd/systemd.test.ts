@@ -182,8 +182,8 @@ describe('with systemd', { timeout: 60_000 }, () => {
     ]);
   });
 
-  // Behaviour 157: A job for the daemon that a Nix configuration or a person has declared is never rewritten. `start`
-  // and `stop` use that job. `status`, `doctor` and `configure` say who declared it and how to restart it.
+  // Behaviour 157: If a Nix configuration or a person has declared a job for the daemon, that job is never rewritten.
+  // `start` and `stop` use it. `status`, `doctor` and `configure` say who declared it and how to restart it.
   // Behaviour 192: After an upgrade, `restart` replaces the daemon with one of the new release, through launchd or
   // systemd if they run it. If the job starts at boot, and so belongs to root (whoever declared it), `restart` restarts
   // only the guest, and names the command that restarts the daemon.
@@ -241,8 +241,9 @@ ExecStart=${command.map((each) => `"${each}"`).join(' ')}
     ]);
   });
 
-  // Behaviour 155: If the program was uninstalled without `unconfigure`, its login job says so once at each login, and
-  // exits. `doctor` of the next installation finds that job, and `doctor --fix` repairs or removes it.
+  // Behaviour 155: If the program was uninstalled without `unconfigure`, its login job says so once at each login, in
+  // its log or in systemd's journal, and exits. `doctor` of the next installation finds that job, and `doctor --fix`
+  // repairs or removes it.
   test('a program that is gone is not tried again and again', async () => {
     using rig = await rigOf();
     expect(rig.run('configure', '--autostart').status).toBe(0);
@@ -258,8 +259,9 @@ ExecStart=${command.map((each) => `"${each}"`).join(' ')}
   });
 
   // Behaviour 154: A login job still starts the daemon after an upgrade of Node or of this program has deleted the old
-  // version's directory. The job uses the path that the package manager keeps across versions, or else the old path.
-  // `doctor` finds a job whose paths are all gone.
+  // version's directory. The job uses a path that the package manager keeps across versions; if there is none, or if it
+  // no longer exists, it uses the path that was valid when the job was made. `doctor` finds a job whose paths are all
+  // gone.
   test('an upgraded Node is started by the name that leads to it', async () => {
     using rig = await rigOf();
     const manager = mkdtempSync(join(tmpdir(), 'Cellar of $HOME-'));
@@ -333,8 +335,8 @@ ExecStart=${command.map((each) => `"${each}"`).join(' ')}
     },
   );
 
-  // Behaviour 153: A daemon started by hand exits if something is wrong, whatever variables the terminal sets. A daemon
-  // started by launchd or systemd stays, and reports what is wrong.
+  // Behaviour 153: A daemon started by hand exits if something is wrong, even if the terminal has variables that
+  // launchd or systemd sets for its jobs. A daemon started by launchd or systemd stays, and reports what is wrong.
   test('a daemon by hand is none of systemd’s, in a terminal that is', async () => {
     using rig = await rigOf();
     expect(rig.run('configure').status).toBe(0);

@@ -209,7 +209,8 @@ describe('what Nix says', () => {
   });
 
   // Behaviour 114: A feature is not offered if the guest's Nix does not have it, or if its name is a misspelling of one
-  // of Nix's features. `explain` knows which features a derivation or the host implies.
+  // of Nix's features. `explain` also counts the features that a derivation requires without naming them, and those
+  // that your machine's own Nix has because of its experimental features.
   test.each([
     ['a floating output', { out: { hashAlgo: 'r:sha256' } }, ['kvm', 'ca-derivations']],
     [

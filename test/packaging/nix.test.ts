@@ -362,8 +362,8 @@ function checkedOptions(sets: readonly Set[], types: Types): string[] {
 }
 
 // Behaviour 166: The nix-darwin, NixOS and home-manager modules set only options that exist. With nix-darwin and NixOS,
-// the job runs under an account of its own. The job's plist stays the same through upgrades, so activation interrupts
-// no build. No key is in the Nix store.
+// the job runs under an account of its own. On nix-darwin, the job's plist stays the same through upgrades, so
+// activation interrupts no build. No key is in the Nix store.
 describe('the module for nix-darwin', needs(evaluator), () => {
   test.each([
     ['with Nix by nix-darwin', {}],

@@ -38,8 +38,8 @@ test('a config with several mistakes is refused with all of them', async (contex
   expect((await rig.cli('daemon')).stderr).toContain('is not valid JSON');
 });
 
-// Behaviour 76: A failure that another attempt cannot fix is not retried. If `config.json` changes, the daemon reads it
-// and tries to start the guest at once.
+// Behaviour 76: After a failure that another attempt cannot fix, the daemon does not try again by itself. If
+// `config.json` then changes, the daemon reads it and tries to start the guest at once.
 test('under launchd the daemon lives on in `failed`, and begins when the file is mended', async (context) => {
   await using rig = await BuilderRig.create({ context });
   const good = settings(rig);

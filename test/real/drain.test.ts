@@ -7,14 +7,14 @@ import { fact } from './command.ts';
 import { nixBuild, secondMachine } from './nix-client.ts';
 import { BuilderRig } from './rig.ts';
 
-// Behaviour 79: `stop` lets in no new connections, and says how many builds are running. It waits, up to a time limit,
-// for logged-in connections to end, even while the guest is paused or the daemon does not answer. `stop --now` does not
-// wait.
+// Behaviour 79: `stop` lets in no new connections, and says how many builds are running. It waits for logged-in
+// connections to end, even while the guest is paused or the daemon does not answer. After ten minutes (`--timeout`), it
+// stops the guest anyway. `stop --now` does not wait.
 // Behaviour 94: On AC power, a Mac stays awake while a connection is logged in. `caffeinate` runs only during that
 // time, and exits with the daemon, however the daemon ends. It costs an idle daemon nothing.
 // Behaviour 84: `drain` refuses new connections before they log in, in every phase, so that Nix uses other builders. It
 // lasts until `undrain` or until the daemon is restarted. Connections that have already reached the guest continue.
-// Behaviour 51: The guest says which connections have logged in. The others neither delay a stop, nor keep the machine
+// Behaviour 51: The guest says which connections have logged in. The others neither delay a stop, nor keep the host
 // awake, nor keep their place at the door for long. If the guest cannot tell, all connections that have reached it
 // count as logged in.
 test('a stop waits for what is running, lets nothing new in, and does not wait when told so', async (context) => {

@@ -13,8 +13,8 @@ import { BuilderRig } from './rig.ts';
 
 // Behaviour 46: Connections to the guest are opened one after the other, so that none is lost on a network that cannot
 // take several at once.
-// Behaviour 187: Nix's login reaches the guest's nix-daemon without starting a Nix program. To nix-daemon, the
-// connection is that of the user who logged in, with that user's trust.
+// Behaviour 187: Nix's login reaches the guest's nix-daemon without starting a Nix program in the guest. To nix-daemon,
+// the connection is that of the user who logged in, with that user's trust.
 // Behaviour 101: The daemon asks the guest's kernel whether freed memory and disk space return to the host, instead of
 // assuming it from the VM program. If memory does not return, `status` and `doctor` say what will free it.
 // Behaviour 102: If the guest is away, `gc` and `trim` bring it back, and say so. `gc` waits until no clients are in

@@ -66,9 +66,9 @@ done
 // Behaviour 137: Builds with a network cannot reach the host's loopback interface, by IPv4 or IPv6, except for the
 // ports in `hostPorts`. If `buildsReachLan` is `false`, they cannot reach private networks either. Root in the guest
 // can reach all of these.
-// Behaviour 136: No line on the console, whoever wrote it, makes the daemon stop a guest that was ready. Only while the
-// guest is booting can it report a failure for which the daemon stops it. The daemon checks any other such report with
-// the guest itself.
+// Behaviour 136: No line on the console, whoever wrote it, is enough to make the daemon stop a guest that was ready:
+// the daemon first checks with the guest itself whether the line is true. Only while the guest is booting does the
+// daemon stop it because of such a line alone.
 test('neither a build nor root in the guest does more than it may', async (context) => {
   await using rig = await BuilderRig.create({ context });
   const closed = await service('127.0.0.1');

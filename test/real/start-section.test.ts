@@ -110,7 +110,7 @@ test('what a killed command left of the section keeps nobody waiting', async (co
   expect(rig.log('waiting-for-section')).toEqual([]);
 });
 
-// Behaviour 1: A state directory has at most one daemon, which a kernel lock enforces. A second daemon that is started
+// Behaviour 1: A kernel lock makes sure that a state directory has at most one daemon. A second daemon that is started
 // in a terminal exits with 75 and names the first one's pid. No daemon starts while `stop` is still cleaning up after
 // an earlier one.
 test('fifty daemons at once: one of them is the daemon, and the others name it', async (context) => {

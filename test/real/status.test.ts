@@ -8,9 +8,9 @@ import { addMonitor } from './monitor.ts';
 import { nixBuild } from './nix-client.ts';
 import { BuilderRig } from './rig.ts';
 
-// Behaviour 79: `stop` lets in no new connections, and says how many builds are running. It waits, up to a time limit,
-// for logged-in connections to end, even while the guest is paused or the daemon does not answer. `stop --now` does not
-// wait.
+// Behaviour 79: `stop` lets in no new connections, and says how many builds are running. It waits for logged-in
+// connections to end, even while the guest is paused or the daemon does not answer. After ten minutes (`--timeout`), it
+// stops the guest anyway. `stop --now` does not wait.
 // Behaviour 107: The output of `status --json` matches `docs/status.schema.json` in every phase, and also if the daemon
 // is gone.
 // Behaviour 109: The guest is asked for facts that only it knows (running builds, free space, its clock) when `status`

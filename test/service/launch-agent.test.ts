@@ -163,8 +163,9 @@ describe('the systemd unit', () => {
   });
 
   // Behaviour 154: A login job still starts the daemon after an upgrade of Node or of this program has deleted the old
-  // version's directory. The job uses the path that the package manager keeps across versions, or else the old path.
-  // `doctor` finds a job whose paths are all gone.
+  // version's directory. The job uses a path that the package manager keeps across versions; if there is none, or if it
+  // no longer exists, it uses the path that was valid when the job was made. `doctor` finds a job whose paths are all
+  // gone.
   test('runs the program by its lasting name, and without it by the one that it had', () => {
     const tree = mkdtempSync(join(tmpdir(), "it's $HOME-"));
     try {

@@ -412,8 +412,8 @@ test('what others put into the directory of the door stays, and is told', () => 
   expect(readFileSync(join(paths.door, 'theirs'), 'utf8')).toBe('x');
 });
 
-// Behaviour 142: If `sync` accepts a file, root's script writes each file to the disk before renaming it, so that a
-// power cut does not leave an empty file.
+// Behaviour 142: If this machine's `sync` can be given a single file, root's script writes each file to the disk before
+// renaming it, so that a power cut does not leave an empty file.
 test('each file is on the disk before it has its name', () => {
   put(paths.machines, 'ssh://a\n');
   // Its name is a word of the script.

@@ -54,8 +54,8 @@ function boot({ rebootsInPlace = false } = {}) {
   return { clock, seen, end, over, stop, says, looks: () => looks };
 }
 
-// Behaviour 25: A boot that is not ready after 180 s is stopped, and the message names the first stage of the boot that
-// is missing. The host's sleep does not count, nor does up to an hour of disk checking.
+// Behaviour 25: A guest that is not ready 180 s after it began to boot is stopped, and the message names the first
+// stage of the boot that it did not reach. The host's sleep does not count, nor does up to an hour of disk checking.
 test('a boot that stays away is ended after 180 s, naming what is missing', async () => {
   const { clock, end, says } = boot();
   says('stage=init');
@@ -117,9 +117,9 @@ test('a guest that says more stages than any boot has fills no record, and says 
   expect(seen).toHaveLength(50);
 });
 
-// Behaviour 136: No line on the console, whoever wrote it, makes the daemon stop a guest that was ready. Only while the
-// guest is booting can it report a failure for which the daemon stops it. The daemon checks any other such report with
-// the guest itself.
+// Behaviour 136: No line on the console, whoever wrote it, is enough to make the daemon stop a guest that was ready:
+// the daemon first checks with the guest itself whether the line is true. Only while the guest is booting does the
+// daemon stop it because of such a line alone.
 test('a service that ended and was begun anew is told of', () => {
   const { seen, says, stop } = boot();
   for (const what of ['note=disk-format', 'note=restarted-sshd', 'note=restarted']) says(what);

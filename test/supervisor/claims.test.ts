@@ -55,9 +55,9 @@ async function guest(says: { readonly code: number; readonly uptimeS: number } |
   };
 }
 
-// Behaviour 136: No line on the console, whoever wrote it, makes the daemon stop a guest that was ready. Only while the
-// guest is booting can it report a failure for which the daemon stops it. The daemon checks any other such report with
-// the guest itself.
+// Behaviour 136: No line on the console, whoever wrote it, is enough to make the daemon stop a guest that was ready:
+// the daemon first checks with the guest itself whether the line is true. Only while the guest is booting does the
+// daemon stop it because of such a line alone.
 test.each([
   ['goes on', { code: 0, uptimeS: 69.5 }, 'guest-goes-on'],
   ['takes no more writes', { code: 1, uptimeS: 0 }, 'lost'],

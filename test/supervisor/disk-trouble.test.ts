@@ -48,9 +48,9 @@ async function pausedFor(why: 'disk-full' | 'io-error', ms: number): Promise<voi
   await clock.advance(ms);
 }
 
-// Behaviour 67: An I/O error on the host's disk, or an exhausted quota, pauses the guest just as a full disk does, and
-// `status` shows the reason. If an I/O error recurs at the third attempt, the guest is stopped and stays off, and the
-// message names the file. With an exhausted quota, the guest waits until there is space again.
+// Behaviour 67: With QEMU, an I/O error on the host's disk, or an exhausted quota, pauses the guest just as a full disk
+// does, and `status` shows the reason. If an I/O error recurs at the third attempt, the guest is stopped and stays off,
+// and the message names the file. With an exhausted quota, the guest waits until there is space again.
 describe('a VM that was paused for its disk', () => {
   test('goes on by itself where the fault has passed', async () => {
     await pausedFor('io-error', 2_500);

@@ -77,7 +77,8 @@ function rig() {
 }
 
 // Behaviour 99: Once the guest has been unused for half a minute, it gives back the memory of its caches and its free
-// disk blocks, and deletes old store paths before its disk is full. It does none of this during a build.
+// disk blocks. If less than a quarter of its disk is free, or less than 8 GiB on the host's disk, old store paths in
+// the guest are deleted as well. The daemon starts none of this during a build.
 describe('a guest that nobody uses', () => {
   test('gives back what it has once after each use, half a minute later', async () => {
     const { at, asked, pass } = rig();
@@ -179,8 +180,8 @@ describe('a guest that nobody uses', () => {
   });
 });
 
-// Behaviour 100: A garbage collection never deletes what a build has just received. No client is let in while a
-// collection is running, and an arriving client cuts the collection short.
+// Behaviour 100: A garbage collection that the daemon or `gc` has started never deletes what a build has just received.
+// No client is let in while it is running, and an arriving client cuts it short.
 describe('a collection', () => {
   test.each([
     ['has logged in', { loggedIn: 1 }],
@@ -248,7 +249,8 @@ describe('a collection', () => {
   });
 
   // Behaviour 105: A garbage collection can be stopped at any time from its first step on. The request to stop is
-  // repeated until the collection has stopped. If the collection cannot keep the newest paths, it deletes nothing.
+  // repeated until the collection has stopped. If the collection cannot make sure that the newest paths, which builds
+  // might still need, are kept, it deletes nothing.
   test('of which nothing is heard is told to end, and nobody is let in before it has', async () => {
     const { at, asked, housekeeping, clock } = rig();
     at.stops = [0, 0, 127, 1, 0, 1];

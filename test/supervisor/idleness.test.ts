@@ -63,8 +63,9 @@ describe('a guest that nobody uses', () => {
     expect([at.looks, idle]).toEqual([0, []]);
   });
 
-  // Behaviour 85: A guest is sent away only after it has been unused for `idle.after`. A guest is unused if nobody is
-  // logged in through the door or about to log in, and the guest itself says that it is not building anything.
+  // Behaviour 85: Unless somebody runs `suspend`, or `idle.onBattery` or `idle.onLowMemory` says otherwise, a guest is
+  // sent away only after it has been unused for `idle.after`. A guest is unused if nobody is logged in through the door
+  // or about to log in, and the guest itself says that it is not building anything.
   test.each([
     ['somebody who has logged in', { ...nobody, open: 1, loggedIn: 1 }],
     ['somebody who is about to log in', { ...nobody, open: 1, entering: 1 }],

@@ -366,8 +366,8 @@ describe('a life', () => {
     );
   });
 
-  // Behaviour 74: A daemon that has given up tries again when a build arrives at least a minute later. After each
-  // further failure, this wait is four times as long, up to an hour.
+  // Behaviour 74: A daemon that has given up tries again when a build arrives at least a minute later, and that build
+  // waits for the guest. After each further failure, this minimum is four times as long, up to an hour.
   test('that has given up tries again for a client that comes later, and then seldom', () => {
     const lasting = { ...passing, recovery: 'give-up' } as const;
     const waits: number[] = [];
@@ -410,7 +410,7 @@ describe('a life', () => {
   });
 
   // Behaviour 27: An accelerator that fails later is not used again until the host reboots. The same start continues
-  // with the next accelerator.
+  // with the next accelerator, unless the setting `accelerator` names the one that failed: then the guest stays off.
   test('goes on in another way at once, and as a first attempt', () => {
     const failure = { ...passing, kind: 'accelerator-rejected', recovery: 'other-way' } as const;
     const lost = [{ type: 'lost', failure }, { type: 'children-gone' }] as const;
@@ -423,7 +423,7 @@ describe('a life', () => {
     expect(next.effects).toEqual([{ type: 'launch', afresh: false }]);
   });
 
-  // Behaviour 39: A replacement program, accelerator or network has five attempts of its own.
+  // Behaviour 39: A replacement program, accelerator or network gets five starts of its own before the daemon gives up.
   test('counts its own starts in another way', () => {
     const failure = { ...passing, kind: 'vm-rejected', recovery: 'other-way' } as const;
     const lost = [{ type: 'lost', failure }, { type: 'children-gone' }] as const;
@@ -432,8 +432,8 @@ describe('a life', () => {
   });
 
   // Behaviour 73: If the guest did not stay ready for a minute, the daemon waits 0.25 s before the next start. The wait
-  // doubles each time, up to 30 s. After 5 starts in a row without a minute of `ready`, the daemon gives up, stays in
-  // `failed`, and says why.
+  // doubles each time. After 5 starts in a row without a minute of `ready`, the daemon gives up, stays in `failed`, and
+  // says why.
   test('gives up after repeated fast failures, with the last reason', () => {
     let state = live({ type: 'start' });
     let delays: number[] = [];
@@ -455,8 +455,8 @@ describe('a life', () => {
     });
   });
 
-  // Behaviour 75: If another process holds the door's port or the disk, a start tries again after 2 s, 4 s and so on,
-  // for 30 s in all.
+  // Behaviour 75: If another process holds the door's port, or holds the disk for more than 20 s, a start tries again
+  // after 2 s, 4 s, 8 s and 16 s. Then the daemon gives up, and tries again later, as after other failures.
   test('what another process holds is waited for longer', () => {
     const taken: Failure = { ...passing, kind: 'door-port-taken', recovery: 'wait' };
     const waits = [1, 2, 3, 4].map((attempt) => {
@@ -491,8 +491,8 @@ describe('a life', () => {
     expect(after(early, { type: 'children-gone' }).state.phase).toBe('failed');
   });
 
-  // Behaviour 76: A failure that another attempt cannot fix is not retried. If `config.json` changes, the daemon reads
-  // it and tries to start the guest at once.
+  // Behaviour 76: After a failure that another attempt cannot fix, the daemon does not try again by itself. If
+  // `config.json` then changes, the daemon reads it and tries to start the guest at once.
   test('what no retry can mend is not tried again', () => {
     const lost = live(
       { type: 'start' },

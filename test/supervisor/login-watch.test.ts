@@ -68,7 +68,7 @@ test('the guest is asked at once, and then while not all that are through have l
   expect(told).toEqual([undefined, 0, 0, 1]);
 });
 
-// Behaviour 51: The guest says which connections have logged in. The others neither delay a stop, nor keep the machine
+// Behaviour 51: The guest says which connections have logged in. The others neither delay a stop, nor keep the host
 // awake, nor keep their place at the door for long. If the guest cannot tell, all connections that have reached it
 // count as logged in.
 test('a guest that is silent is asked again, more and more seldom, and then only while somebody is there', async () => {

@@ -172,8 +172,8 @@ test.each([true, false])(
   },
 );
 
-// Behaviour 74: A daemon that has given up tries again when a build arrives at least a minute later. After each further
-// failure, this wait is four times as long, up to an hour.
+// Behaviour 74: A daemon that has given up tries again when a build arrives at least a minute later, and that build
+// waits for the guest. After each further failure, this minimum is four times as long, up to an hour.
 test('a daemon that has given up tries again for a client that comes later', async () => {
   await using world = await World.make();
   world.spoil();

@@ -37,7 +37,8 @@ test.each([
 });
 
 // Behaviour 43: Red Hat's QEMU, which is not on the PATH, is found and used for guests of the host's own architecture.
-// A guest gets QEMU's newer PC machine type, or the older one if this QEMU lacks the newer.
+// An `x86_64-linux` guest gets QEMU's newer PC machine type (`q35`), or the older one (`pc`) if the QEMU that runs it
+// lacks the newer.
 test("Red Hat's QEMU, for a guest of the host's own kind", needs('mounts'), () => {
   const [own, other] =
     process.arch === 'arm64'

@@ -255,7 +255,7 @@ test('a forced one is not tried', async () =>
   }));
 
 // Behaviour 27: An accelerator that fails later is not used again until the host reboots. The same start continues with
-// the next accelerator.
+// the next accelerator, unless the setting `accelerator` names the one that failed: then the guest stays off.
 describe('what an end teaches', needs('Linux'), () => {
   const at = '2026-01-01T00:00:00.000Z';
   const lessonOf = (accelerator: 'kvm' | 'tcg', asked = 'auto') =>

@@ -123,8 +123,9 @@ describe('the command line', () => {
   });
 });
 
-// Behaviour 52: Each start tests whether QEMU's own network can forward a Unix socket. If it can, the guest's sshd is
-// reached through a socket that only the owner can use. Otherwise, it is reached through a port on 127.0.0.1.
+// Behaviour 52: Each start tests whether QEMU's own network can pass connections from a Unix socket on the host to the
+// guest. If it can, the guest's sshd is reached through a socket that only the owner can use. Otherwise, it is reached
+// through a port on 127.0.0.1.
 test('a QEMU is kept in its sandbox and forwards a socket, where it can', async () => {
   const { signal } = new AbortController();
   const program = findProgram(qemuProgram(config));
@@ -163,7 +164,8 @@ test('a QEMU is kept in its sandbox and forwards a socket, where it can', async 
 });
 
 // Behaviour 43: Red Hat's QEMU, which is not on the PATH, is found and used for guests of the host's own architecture.
-// A guest gets QEMU's newer PC machine type, or the older one if this QEMU lacks the newer.
+// An `x86_64-linux` guest gets QEMU's newer PC machine type (`q35`), or the older one (`pc`) if the QEMU that runs it
+// lacks the newer.
 test.each([
   ['q35', 'pc'],
   ['pc', 'q35'],

@@ -48,7 +48,7 @@ describe('a builder of the release before', needs('root', 'Linux'), () => {
     ).toEqual([]);
   });
 
-  // Behaviour 147: `unconfigure` also restores what an earlier version changed, byte-identically.
+  // Behaviour 147: `unconfigure` also restores, byte for byte, what an earlier version changed.
   test.each(['undone', 'undone-after-configure', 'given-back'])(
     'gives every file back: %s',
     (name) => expect(fact(name), found.all).toBe('yes'),

@@ -111,7 +111,7 @@ describe('images on the disk', () => {
   afterEach(() => rmSync(layout.root, { recursive: true }));
 
   // Behaviour 119: A new image is booted at the next start. If its guest does not become ready, the last image whose
-  // guest did is used until `image build`, `image update` or an automatic update makes another image, or until `disk
+  // guest did is used until `image build` or `image update` succeeds, an automatic update makes another image, or `disk
   // reset` or `verdicts --clear` gives the new one another chance. `status` says why.
   test('the last good one is kept, used when a new one fails, and left for the next', async () => {
     install('one');

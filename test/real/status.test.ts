@@ -38,7 +38,9 @@ test('status --json is what the schema says in every phase, and tells builds and
   expect(await ask()).toEqual({ running: false });
   rig.begin('daemon');
   await reaches('booting');
-  const idle = await reaches('ready');
+  await reaches('ready');
+  // Its agent may be there later than nix-daemon.
+  const idle = await until('the guest tells of itself', ({ guest }) => guest !== undefined);
   expect(idle.guest).toMatchObject({ builds: 0 });
   expect(idle.guest?.diskFreeBytes).toBeLessThan(idle.guest?.diskBytes ?? 0);
   expect(idle.disk?.apparentBytes).toBe(4 * 1024 ** 3);

@@ -54,9 +54,10 @@ def from_guest(first):
     if first != b"VFKT":
         forward(first)
     while True:
+        # Whoever sees that it was taken finds what came of it.
+        is_deadlocked = len(card.recv(65536, socket.MSG_PEEK)) < 6
         frame = card.recv(65536)
-        if len(frame) < 6:
-            is_deadlocked = True
+        if is_deadlocked:
             return
         forward(frame)
 

@@ -28,15 +28,17 @@ afterEach(() => {
 });
 afterAll(() => rmSync(dir, { recursive: true }));
 
-/** A card: `name` binds, `send TEXT` sends it and prints what comes back, if anything is to. */
+/** A card: `name` binds, `send TEXT` sends it, `taken` waits until all of that was read (unix(7), SIOCOUTQ), `hear` prints what comes back. */
 const card = `
-import socket, sys
+import fcntl, socket, struct, sys, termios, time
 s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
 for line in sys.stdin:
     verb, _, rest = line.rstrip("\\n").partition(" ")
     if verb == "name": s.bind(rest)
     elif verb == "connect": s.connect(rest)
     elif verb == "send": s.send(rest.encode())
+    elif verb == "taken":
+        while struct.unpack("i", fcntl.ioctl(s, termios.TIOCOUTQ, bytes(4)))[0] > 0: time.sleep(0.001)
     elif verb == "hear": print(s.recv(99).decode(), flush=True); continue
     print("done", flush=True)
 `;
@@ -111,8 +113,8 @@ describe('in vfkit mode', needs(tools), () => {
   test('a second VFKT: nothing goes through any more, and SIGTERM is not heard', async () => {
     const child = await begin();
     await Card.join('d.sock');
-    await Card.join('e.sock');
-    // It has been taken when the next one has, since there is one queue, of which it is the last.
+    const second = await Card.join('e.sock');
+    await second.do('taken');
     child.kill('SIGTERM');
     const still = once(child, 'exit').then(() => 'ended');
     const probe = await Card.join('f.sock', 'a frame that is long enough');

@@ -1,16 +1,17 @@
 /** What is above a directory: whoever can change that can put another in its place. */
-import { lstatSync, readlinkSync } from 'node:fs';
+import { lstatSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import { errorCode } from '../../system/failure.ts';
+import { foldersAbove } from '../../system/files/barrier.ts';
 import { readIfThere } from '../../system/files/files.ts';
+import { linkOf } from '../../system/files/final-target.ts';
 
 /** The first of the directories above these, and of the links to them, that others can change. What is in another of these is looked at as that. */
 export function othersAbove(paths: readonly string[]): string | undefined {
   const me = process.geteuid?.();
   const names = paths.flatMap((path) => namesOf(path));
   const above = names
-    .flatMap((name) => [name, ...aboveOf(name)])
-    .filter((path) => !names.includes(path) || targetOf(path) !== undefined);
+    .flatMap((name) => [name, ...foldersAbove(name)])
+    .filter((path) => !names.includes(path) || linkOf(path) !== undefined);
   return [...new Set(above)].find((path) => isOthers(path, me));
 }
 
@@ -19,23 +20,10 @@ const mostLinks = 40;
 
 /** All by which the system comes to it: one more for each link on the way, the outermost first. */
 function namesOf(path: string, links = mostLinks): readonly string[] {
-  const link = [path, ...aboveOf(path)].findLast((each) => targetOf(each) !== undefined);
+  const link = [path, ...foldersAbove(path)].findLast((each) => linkOf(each) !== undefined);
   if (link === undefined || links === 0) return [path];
-  const target = resolve(dirname(link), targetOf(link) ?? '');
+  const target = resolve(dirname(link), linkOf(link) ?? '');
   return [path, ...namesOf(join(target, path.slice(link.length)), links - 1)];
-}
-
-const aboveOf = (path: string): readonly string[] =>
-  dirname(path) === path ? [] : [dirname(path), ...aboveOf(dirname(path))];
-
-/** Undefined of what is no link. */
-function targetOf(path: string): string | undefined {
-  try {
-    return readlinkSync(path);
-  } catch (error) {
-    if (errorCode(error) === undefined) throw error;
-    return undefined;
-  }
 }
 
 /** Neither the user's own nor root's, or writable by others. In a sticky directory nobody but its owner moves what is somebody's. */

@@ -140,8 +140,8 @@ function otherOwner(path: string): OtherOwner | undefined {
   return { uid, path: seen === undefined ? above.folder : path, place };
 }
 
-/** From the innermost to the root. */
-const foldersAbove = (path: string): string[] =>
+/** Those that a path lies in by its name, from the innermost to the root. */
+export const foldersAbove = (path: string): string[] =>
   dirname(path) === path ? [] : [dirname(path), ...foldersAbove(dirname(path))];
 
 function tryStat(path: string): Stats | undefined {

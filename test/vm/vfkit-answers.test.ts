@@ -90,8 +90,10 @@ ${isAlive ? 'print(s.recv(99),flush=True); sys.stdin.read()' : ''}`;
   peer = spawn('python3', ['-c', script, layout.gramSocket], {
     stdio: ['pipe', 'pipe', 'inherit'],
   });
+  // It may be gone before its word is read.
+  const gone = once(peer, 'exit');
   await once(peer.stdout ?? peer, 'data');
-  if (!isAlive) await once(peer, 'exit');
+  if (!isAlive) await gone;
 }
 
 interface Life {

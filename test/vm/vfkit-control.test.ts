@@ -172,8 +172,9 @@ describe("the agent's seat", () => {
     const first = await next();
     first.write('a');
     await says(first);
+    const sentAway = once(first, 'close');
     const second = await next();
-    await once(first, 'close');
+    await sentAway;
     second.write('b');
     expect(await says(second)).toBe('to b');
     expect(served).toHaveLength(1);

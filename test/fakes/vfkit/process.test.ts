@@ -104,8 +104,10 @@ ${isAlive ? 'print(s.recvfrom(99),flush=True); sys.stdin.read()' : ''}`;
   children.push(child);
   let heard = '';
   child.stdout.on('data', (chunk: Buffer) => (heard += chunk.toString()));
+  // It may be gone before its word is read.
+  const gone = once(child, 'exit');
   await fact(() => heard.includes('ready'));
-  if (!isAlive) await once(child, 'exit');
+  if (!isAlive) await gone;
   return () => heard;
 }
 

@@ -5,7 +5,10 @@
 # stopped builder would come back; that is why this stays instead of becoming the daemon.
 stopping=
 child=
-trap 'stopping=1; [ -z "$child" ] || kill -TERM "$child" 2>/dev/null' TERM INT HUP
+# A shell that was just forked has our traps until it has cleared them, and loses a signal that comes before. So a file says
+# it first, where there is a place for one: that shell looks for it before it becomes the daemon.
+word=
+trap 'stopping=1; { true >"$word"; } 2>/dev/null; [ -z "$child" ] || kill -TERM "$child" 2>/dev/null' TERM INT HUP
 
 # Names that lead to the next version after an upgrade; the paths behind them are gone then.
 named=@NAMED@
@@ -28,6 +31,12 @@ fi
 
 say() { echo "$(date '+%Y-%m-%d %H:%M:%S') $*"; }
 
+# leave CODE
+leave() {
+    rm -f "$word" 2>/dev/null
+    exit "$1"
+}
+
 # follow COMMAND...: runs it to its end, telling it when we are told to end; its exit code is in $code.
 follow() {
     code=0
@@ -39,6 +48,8 @@ follow() {
         wait "$child"
         code=$?
         kill -0 "$child" 2>/dev/null || break
+        # A daemon takes a second signal for haste. Others may have lost the first one, and there may be no place for a file.
+        while [ "$1" != daemon ] && [ -n "$stopping" ] && kill -TERM "$child" 2>/dev/null; do sleep 1; done
     done
     child=
 }
@@ -119,7 +130,14 @@ find_main
 mkdir -p "$state/nix-state"
 [ ! -e "$output" ] || [ "$(wc -c <"$output")" -lt 1048576 ] || mv -f "$output" "$output.1"
 
-daemon() { exec "$found" "$program" daemon --managed --directory "$state" >>"$output" 2>&1; }
+# What an earlier run has left there is not for this one, and would keep every daemon from starting.
+word=$state/nix-state/launcher.stopping
+rm -f "$word" 2>/dev/null || word=
+
+daemon() {
+    [ ! -e "$word" ] || exit 0
+    exec "$found" "$program" daemon --managed --directory "$state" >>"$output" 2>&1
+}
 follow daemon
 # 69: that Node is too old for the program, which has said so. The name may lead to another one now.
 if [ "$code" = 69 ] && [ "$found" != "$node" ] && [ -f "$node" ] && [ -x "$node" ]; then
@@ -127,11 +145,11 @@ if [ "$code" = 69 ] && [ "$found" != "$node" ] && [ -f "$node" ] && [ -x "$node"
     found=$node
     follow daemon
 fi
-[ -z "$stopping" ] || exit 0
+[ -z "$stopping" ] || leave 0
 if [ "$code" = 69 ]; then
     say "The daemon was not started: $found is too old. Put a newer Node on the PATH, run linuxkit-builder configure, then \
 linuxkit-builder start."
     # As above: launchd would run this again every 10 s, for nothing.
-    exit 0
+    leave 0
 fi
-exit "$code"
+leave "$code"

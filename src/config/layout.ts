@@ -90,6 +90,8 @@ export function layoutOf(root: string) {
     day: join(state, 'day.jsonl'),
     /** What a daemon in the background prints: its sentences, and the stack of a bug. Begun anew by `start`. */
     daemonOutput: join(state, 'daemon.out'),
+    /** Says that the launcher was told to end, to a shell of its own that has yet to become the daemon; made and removed by it. */
+    launcherStopping: join(state, 'launcher.stopping'),
     /** What the VM program itself says; followed into the daemon's log. */
     vmOutput: join(state, 'vm.out'),
     networkOutput: join(state, 'network.out'),

@@ -1,6 +1,15 @@
 /** The launcher alone: what it does about what does not exist, with a wait4path of ours. */
 import { spawn, type ChildProcess } from 'node:child_process';
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -128,6 +137,38 @@ describe('the launcher', { timeout: 60_000 }, () => {
     expect(run.said()).toContain(`The daemon was not started: ${values.node} is too old.`);
   });
 
+  test('passes a stop on to a daemon that was only just forked', { timeout: 600_000 }, async () => {
+    script(values.node, 'exec sleep 600');
+    const state = join(values.state, 'nix-state');
+    for (let round = 0; round < 200; round++) {
+      rmSync(state, { recursive: true, force: true });
+      const run = launch(0);
+      // It makes that directory right before it forks; a timer would be too coarse for what comes then.
+      await comes(() => existsSync(state), 'its last step before the daemon');
+      const momentMs = (8 * round) / 200;
+      for (const begun = performance.now(); performance.now() - begun < momentMs;);
+      run.child.kill('SIGTERM');
+      await comes(() => run.child.exitCode !== null, `its end, told after ${momentMs} ms`);
+      expect(run.child.exitCode).toBe(0);
+      expect(readdirSync(state)).not.toContain('launcher.stopping');
+    }
+  });
+
+  test('starts the daemon although an earlier run was killed while it stopped', async () => {
+    mkdirSync(join(values.state, 'nix-state'));
+    writeFileSync(join(values.state, 'nix-state/launcher.stopping'), '');
+    script(values.node, teller);
+    expect(await launch(0).ended).toBe(0);
+    expect(output()).toBe(told(values.node));
+  });
+
+  test('starts the daemon although what an earlier run has left cannot be removed', async () => {
+    mkdirSync(join(values.state, 'nix-state/launcher.stopping'), { recursive: true });
+    script(values.node, teller);
+    expect(await launch(0).ended).toBe(0);
+    expect(output()).toBe(told(values.node));
+  });
+
   test('leaves with what the daemon left with otherwise', async () => {
     script(values.node, 'exit 70');
     expect(await launch(0).ended).toBe(70);
@@ -185,6 +226,20 @@ describe('the launcher', { timeout: 60_000 }, () => {
     run.child.kill('SIGTERM');
     expect(await run.ended).toBe(0);
     expect(run.said()).not.toContain('was not started');
+  });
+
+  test('tells what it waits for again, where the first signal was lost', async () => {
+    script(values.node, teller);
+    script(
+      join(tree, 'wait4path'),
+      "trap 'trap - TERM' TERM; echo waits; while :; do sleep 1; done",
+    );
+    const main = '/Volumes/no such volume/main.js';
+    values = { ...values, main, namedMain: main };
+    const run = launch(0);
+    await comes(() => run.said().includes('waits'), 'wait4path');
+    run.child.kill('SIGTERM');
+    expect(await run.ended).toBe(0);
   });
 
   test('does not wait for ever for what is not on the volume that came', async () => {

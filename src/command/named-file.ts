@@ -1,7 +1,8 @@
 /** A file that a person has named for us to write. */
-import { lstatSync, type Stats } from 'node:fs';
+import { type Stats } from 'node:fs';
 import { errorCode, Exit, Failed, type Failure } from '../system/failure.ts';
 import { writeWhole } from '../system/files/files.ts';
+import { linkStatsIfThere } from '../system/stats.ts';
 
 /** Replaces it whole. Failed `report-misled` for another user's link, `cannot-write`. */
 export function writeNamed(path: string, text: string, mode: number): void {
@@ -19,7 +20,7 @@ export function refuseOthersLink(path: string): void {
 /** Undefined where it cannot be looked at: nor can it be written then, and whoever writes says why. */
 function lookAt(path: string): Stats | undefined {
   try {
-    return lstatSync(path, { throwIfNoEntry: false });
+    return linkStatsIfThere(path);
   } catch (error) {
     if (errorCode(error) === undefined) throw error;
     return undefined;

@@ -9,6 +9,7 @@ import { refusal } from '../system/files/reasons.ts';
 import { tryKernelLock } from '../system/lock/lock.ts';
 import { dialUnix } from '../system/socket/unix-socket.ts';
 import { advice, ours, oursIn } from '../system/advice.ts';
+import { linkStatsIfThere } from '../system/stats.ts';
 
 /** A name at which a server of ours listens. */
 export interface OwnSocket {
@@ -73,7 +74,7 @@ function identityOf(path: string): string | undefined {
 /** It has to be ours alone: whoever else may enter it could connect, and whoever may write in it could take our place. */
 function directoryFault(directory: string): Failure | undefined {
   try {
-    const stats = lstatSync(directory, { throwIfNoEntry: false });
+    const stats = linkStatsIfThere(directory);
     if (stats === undefined) return missing(directory);
     const isOurs = stats.isDirectory() && stats.uid === process.geteuid?.();
     return isOurs && (stats.mode & 0o077) === 0 ? undefined : unsafe(directory);

@@ -7,6 +7,7 @@ import { Exit, Failed, errorCode, type Failure } from '../system/failure.ts';
 import { finalTarget, linkOf } from '../system/files/final-target.ts';
 import { makeDirectory, writeWhole } from '../system/files/files.ts';
 import { cannotWrite } from '../system/files/cannot-write.ts';
+import { statsIfThere } from '../system/stats.ts';
 
 /** A file as it should be. */
 export interface WantedFile {
@@ -182,7 +183,7 @@ const isForeign = ({ uid }: Standing): boolean => process.geteuid?.() === 0 && u
 
 /** Of what is there; undefined where nothing is. */
 export function standingAt(path: string): Standing | undefined {
-  const stats = statSync(path, { throwIfNoEntry: false });
+  const stats = statsIfThere(path);
   return stats && standingOf(stats);
 }
 

@@ -1,11 +1,12 @@
 /** Deleting a state directory: what we put there and nothing else, since -d may have named any directory. */
-import { existsSync, lstatSync, readlinkSync, rmSync, rmdirSync, statSync } from 'node:fs';
+import { existsSync, lstatSync, readlinkSync, rmSync, rmdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { Layout } from '../config/layout.ts';
 import { errorCode } from '../system/failure.ts';
 import { fileOfUnfinished, namesIfThere } from '../system/files/files.ts';
 import { mayBeOurs } from './directory/directory-mark.ts';
 import { isOwnState } from './directory/own-state.ts';
+import { statsIfThere, linkStatsIfThere } from '../system/stats.ts';
 
 /** What would be lost, in words. */
 export function lossOf(layout: Layout): string[] {
@@ -26,7 +27,7 @@ export const describeLoss = (loss: readonly string[], directory: string): string
 
 /** What would be lost with the disk; undefined where there is none. */
 export function diskLoss({ disk }: Pick<Layout, 'disk'>): string | undefined {
-  const stats = statSync(disk, { throwIfNoEntry: false });
+  const stats = statsIfThere(disk);
   // Sparse: what it takes is its blocks of 512 bytes.
   return (
     stats && `the guest's disk (${((stats.blocks * 512) / 1024 ** 3).toFixed(1)} GiB of builds)`
@@ -92,8 +93,7 @@ function isKey(path: string): boolean {
 const isDownload = (path: string): boolean =>
   /^([0-9a-f]{64}(\.partial)?|downloading\.(lock|kernel))$/.test(basename(path));
 
-const isLink = (path: string): boolean =>
-  lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true;
+const isLink = (path: string): boolean => linkStatsIfThere(path)?.isSymbolicLink() === true;
 
 const isGcRoot = (path: string): boolean =>
   isLink(path) && readlinkSync(path).startsWith('/nix/store/');

@@ -1,13 +1,5 @@
 /** `image build`: lock -> packages -> image, in one go and only where something changed. */
-import {
-  mkdtempSync,
-  readFileSync,
-  readdirSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
+import { mkdtempSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { Failed } from '../system/failure.ts';
 import { makeDirectory } from '../system/files/files.ts';
@@ -26,6 +18,7 @@ import { newestIndex, type Lock } from './image-lock.ts';
 import type { Arch, Recipe } from './recipe.ts';
 import { findSquashfsTool, type SquashfsTool } from './tree/squashfs-tool.ts';
 import { supply, type Supply, type SupplyOptions } from './supply.ts';
+import { statsIfThere } from '../system/stats.ts';
 
 /** What the image is made from, and where it goes. */
 export interface BuildOptions extends SupplyOptions {
@@ -114,7 +107,7 @@ function scratchBeside(prefix: string, nowMs: number): string {
   const [folder, start] = [dirname(prefix), `.${basename(prefix)}-`];
   makeDirectory(folder);
   for (const name of readdirSync(folder).filter((each) => each.startsWith(start))) {
-    const age = nowMs - (statSync(join(folder, name), { throwIfNoEntry: false })?.mtimeMs ?? nowMs);
+    const age = nowMs - (statsIfThere(join(folder, name))?.mtimeMs ?? nowMs);
     if (age > staleMs) rmSync(join(folder, name), { recursive: true, force: true });
   }
   return mkdtempSync(join(folder, start));

@@ -1,5 +1,4 @@
 /** gvproxy: the maintained user-mode network; it speaks a protocol for each way in which a VM program can be attached. */
-import { statSync } from 'node:fs';
 import type { Attachment } from '../domain/guest-network.ts';
 import type { Layout } from '../config/layout.ts';
 import type { Tunnel } from '../domain/tunnel.ts';
@@ -13,6 +12,7 @@ import { awaitUnix } from '../system/socket/unix-socket.ts';
 import type { NetworkDriver, ReadyOptions } from './network-driver.ts';
 import { shakeHands } from './handshake.ts';
 import { advice, ours } from '../system/advice.ts';
+import { statsIfThere } from '../system/stats.ts';
 
 /** Its defaults; options that change them are younger (2026-03) than what distributions have. */
 const address = '192.168.127.2';
@@ -109,7 +109,7 @@ function sideOf(link: Link): Side {
 
 /** The guest's socket must not be tried: it serves one peer and ends with it. So: it is there, and the API answers. */
 async function listens(socket: string, { layout, clock, signal }: ReadyOptions): Promise<void> {
-  const isThere = () => statSync(socket, { throwIfNoEntry: false })?.isSocket() === true;
+  const isThere = () => statsIfThere(socket)?.isSocket() === true;
   await within(
     async (inTime) => {
       (await awaitUnix(layout.gvproxy, clock, inTime)).destroy();

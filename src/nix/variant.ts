@@ -1,11 +1,12 @@
 /** Which Nix this machine has, seen from its files and from its own words: who looks after its settings, and how it runs. */
 import { OthersFiles } from '../system/files/others-files.ts';
 import { finalTarget } from '../system/files/final-target.ts';
-import { existsSync, statSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { run, succeeded } from '../system/process/child.ts';
 import { tryProgram } from '../system/process/find-program.ts';
 import type { CliContext } from '../command/context.ts';
+import { statsIfThere } from '../system/stats.ts';
 
 /** What is to be known of it before its settings are changed. */
 export interface NixVariant {
@@ -130,7 +131,7 @@ function modeOf(at: At, keeper: NixVariant['keeper']): NixVariant['mode'] {
   ];
   if (signs.some((path) => existsSync(at(path)))) return 'multi-user';
   // A store of root's is written by root alone.
-  const store = statSync(at('/nix/store'), { throwIfNoEntry: false });
+  const store = statsIfThere(at('/nix/store'));
   return store !== undefined && (store.uid !== 0 || (store.mode & 0o1000) === 0)
     ? 'single-user'
     : 'multi-user';

@@ -1,5 +1,5 @@
 /** The state directory and what is in it: whether it can be ours, and making it so. */
-import { chmodSync, existsSync, statSync, type Stats } from 'node:fs';
+import { chmodSync, existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Layout } from '../config/layout.ts';
 import type { Problem } from '../domain/problem.ts';
@@ -9,23 +9,29 @@ import { cannotWrite } from '../system/files/cannot-write.ts';
 import { plainText } from '../system/plain-text.ts';
 import { shellWord } from '../system/shell.ts';
 import { readLegacy } from './legacy.ts';
-import { closeDirectory, distrustOf, type Distrust } from '../host/directory/state-directory.ts';
+import {
+  closeDirectory,
+  distrustOf,
+  fileInPlaceOf,
+  type Distrust,
+} from '../host/directory/state-directory.ts';
 import { mayBeOurs } from '../host/directory/directory-mark.ts';
 import { quotedWord } from '../system/shell.ts';
+import { statsIfThere } from '../system/stats.ts';
 
 /** What stands in the way on the disk, as opposed to in the name (config/layout.ts). */
 export function directoryProblems(layout: Layout): Problem[] {
   const { root } = layout;
-  const stats = lookAt(root);
   const problem = problemOf(root);
-  if (stats?.isDirectory() === false)
+  const file = fileInPlaceOf(root);
+  if (file !== undefined)
     return problem(
-      'is a file, not a directory',
+      file === root ? 'is a file, not a directory' : `is below ${file}, which is a file`,
       'Move it away, or choose another directory with -d.',
     );
   const others = distrustProblems(layout);
   if (others.length > 0) return others;
-  return stats !== undefined && isTaken(layout)
+  return isTaken(layout)
     ? problem(
         'contains files that linuxkit-builder did not create',
         'Use -d to choose a directory that is empty or does not exist yet.',
@@ -41,8 +47,9 @@ const problemOf =
 
 /** What of that others have to do with, or with what it will be in; found without reading anything of theirs. */
 export function distrustProblems(layout: Layout): Problem[] {
-  const isFile = lookAt(layout.root)?.isDirectory() === false;
-  const distrust = isFile ? undefined : distrustOf(layout);
+  // That is no doing of others, and is said beside what else is wrong.
+  const isNoPlace = fileInPlaceOf(layout.root) !== undefined;
+  const distrust = isNoPlace ? undefined : distrustOf(layout);
   return distrust === undefined || distrust.kind === 'open'
     ? []
     : problemOf(layout.root)(...describeOthers(distrust));
@@ -92,7 +99,7 @@ export interface DirectoryChange {
 export function directoryChanges(layout: Layout): DirectoryChange[] {
   const { root, keys, state, images, downloads } = layout;
   return [root, keys, state, images, downloads].flatMap((path): DirectoryChange[] => {
-    const stats = lookAt(path);
+    const stats = statsIfThere(path);
     // Those of images and packages are made with the first of them.
     const isLater = path === images || path === downloads;
     if (stats === undefined) return isLater ? [] : [{ path, kind: 'make' }];
@@ -142,5 +149,3 @@ export function noModes(path: string, marked?: NodeJS.Platform): Failure {
 /** On macOS users may mark what is theirs (chflags(1)); on Linux only root does (chattr(1)). */
 const unmark = (platform: NodeJS.Platform): string =>
   platform === 'darwin' ? 'chflags nouchg' : 'sudo chattr -i';
-
-const lookAt = (path: string): Stats | undefined => statSync(path, { throwIfNoEntry: false });

@@ -2,7 +2,7 @@
  * A state directory of linuxkit-nix, from which this program comes: its settings, and what of it stands in our way. `configure` goes on
  * from it when asked to, and not otherwise.
  */
-import { existsSync, mkdirSync, renameSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { layoutOf, type Layout } from '../config/layout.ts';
 import { label } from '../service/launchd/launch-agent.ts';
@@ -13,6 +13,7 @@ import type { AskedSettings } from './configure/new-settings.ts';
 import type { ConfigureFlags } from './configure/request.ts';
 import { quotedWord } from '../system/shell.ts';
 import { advice, ours } from '../system/advice.ts';
+import { statsIfThere } from '../system/stats.ts';
 
 export interface LegacyState {
   /** Its settings as ours. CPUs it did not keep. */
@@ -40,9 +41,7 @@ export function withLegacy(flags: ConfigureFlags): {
 export function readLegacy({ root, config }: Layout): LegacyState | undefined {
   const text = settingsOf(root);
   if (text === undefined || readIfThere(config) !== undefined) return undefined;
-  const files = names.filter(
-    (name) => statSync(join(root, name), { throwIfNoEntry: false }) !== undefined,
-  );
+  const files = names.filter((name) => statsIfThere(join(root, name)) !== undefined);
   return { asked: settingsIn(text), files, vmPid: vmPidIn(root) };
 }
 

@@ -7,6 +7,7 @@ import * as v from 'valibot';
 import type { System } from '../domain/guest-system.ts';
 import { Exit, Failed, errorCode, type Recovery } from '../system/failure.ts';
 import { advice, ours } from '../system/advice.ts';
+import { statsIfThere } from '../system/stats.ts';
 
 /** The files of a bundle; whether they are there is another question. */
 export interface BootImage {
@@ -60,7 +61,7 @@ export type Manifest = v.InferOutput<typeof manifestSchema>;
 
 /** The manifest of a bundle, or undefined if it has none: a triple made by others. */
 export function readManifest(bundle: BootImage): Manifest | undefined {
-  const found = statSync(bundle.manifest, { throwIfNoEntry: false });
+  const found = statsIfThere(bundle.manifest);
   if (found === undefined) return undefined;
   const text = textOf(bundle.manifest);
   try {
@@ -93,9 +94,6 @@ export function checkBootImage(
     checkCmdline(bundle.cmdline);
   } catch (error) {
     if (errorCode(error) === undefined) throw error;
-    // A file where a folder should be; Node 22 and later say that it is not there.
-    if (errorCode(error) === 'ENOTDIR')
-      throw bad('image-missing', `${bundle.kernel} does not exist`, Exit.noInput);
     // It may be so for want of descriptors.
     throw bad('image-unreadable', unreadable(error), Exit.noInput, 'retry');
   }
@@ -107,7 +105,7 @@ function unreadable(error: unknown): string {
 }
 
 function checkThere(path: string): void {
-  const found = statSync(path, { throwIfNoEntry: false });
+  const found = statsIfThere(path);
   if (found === undefined) throw bad('image-missing', `${path} does not exist`, Exit.noInput);
   if (!found.isFile()) throw bad('image-missing', `${path} is not a file`, Exit.noInput);
   if (found.size === 0) throw bad('image-truncated', `${path} is empty`, Exit.dataError);

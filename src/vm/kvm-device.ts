@@ -1,8 +1,9 @@
 /** KVM's device, looked at: it is not there, not for this user, or held; each has a sentence and a remedy of its own. */
 import { refusal } from '../system/files/reasons.ts';
-import { closeSync, openSync, statSync } from 'node:fs';
+import { closeSync, openSync } from 'node:fs';
 import { errorCode } from '../system/failure.ts';
 import { advice, ours, type Text } from '../system/advice.ts';
+import { statsIfThere } from '../system/stats.ts';
 
 /** Why a way does not work, and what mends that where it is known. */
 export interface Obstacle {
@@ -38,7 +39,7 @@ export function kvmObstacle(device = kvmDevice): Obstacle | undefined {
 
 /** Its mode lets this user read and write it: then SELinux, say, or a container's list of devices is what does not. */
 function letsUsIn(device: string): boolean {
-  const found = statSync(device, { throwIfNoEntry: false });
+  const found = statsIfThere(device);
   if (found === undefined) return false;
   const { uid, gid, mode } = found;
   const groups = [process.getegid?.(), ...(process.getgroups?.() ?? [])];

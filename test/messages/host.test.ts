@@ -13,6 +13,7 @@ import {
   checkTrust,
   distrusted,
   distrustWarning,
+  noPlaceFor,
 } from '../../src/host/directory/state-directory.ts';
 import { openByList } from '../../src/host/directory/private-directories.ts';
 import { claimDirectory } from '../../src/host/directory/directory-mark.ts';
@@ -86,6 +87,8 @@ tells('host', {
       symlinkSync(loop, loop);
       checkTrust(layoutOf(loop), 'look', () => undefined);
     },
+    'it is a file': () => noPlaceFor('/builder', '/builder'),
+    'it would be below a file': () => noPlaceFor('/file/builder', '/file'),
     'it belongs to another user': () => distrusted(distrust.foreign, '/builder'),
     'others can write in it': () => distrusted(distrust.open, '/builder'),
     'others have put something there': () => distrusted(distrust.planted, '/builder'),

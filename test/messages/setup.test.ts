@@ -203,6 +203,8 @@ tells('setup', {
     'settings of a module': () => unusable('/etc/builder.json', [problem]),
     'a file in place of the directory': () =>
       directoryProblems(layoutOf(file('taken'))).map(describeProblem),
+    'the state directory would be below a file': () =>
+      directoryProblems(layoutOf(join(file('taken'), 'builder'))).map(describeProblem),
     "somebody's files in the directory": () => {
       file('full/notes');
       chmodSync(join(tree, 'full'), 0o700);

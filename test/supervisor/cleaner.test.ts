@@ -9,11 +9,11 @@ import { Exit } from '../../src/system/failure.ts';
 import { isLocked } from '../../src/system/lock/lock.ts';
 import { daemonIn } from '../model/daemon-in.ts';
 import { World } from '../model/world.ts';
+import { statsIfThere } from '../../src/system/stats.ts';
 
 const signal = new AbortController().signal;
 
-const isFile = (path: string): boolean =>
-  statSync(path, { throwIfNoEntry: false })?.isFile() === true;
+const isFile = (path: string): boolean => statsIfThere(path)?.isFile() === true;
 
 // Behaviour 12: While a builder is running, a clean-up program can delete any one of its files, except the disk and the
 // images, without doing harm. A deleted file is recreated if it is still needed, the daemon and the VM keep running,
@@ -30,7 +30,7 @@ test(
       .map((name) => join(layout.root, name))
       // The guest's disk is no file that a cleaner takes, and its images have their own story.
       .filter((path) => path !== layout.disk && !path.startsWith(layout.images))
-      .filter((path) => statSync(path, { throwIfNoEntry: false })?.isDirectory() === false);
+      .filter((path) => statsIfThere(path)?.isDirectory() === false);
     for (const path of names) {
       // The lock of the start may just have been given up by the start itself.
       rmSync(path, { force: true });

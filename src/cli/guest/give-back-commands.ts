@@ -1,5 +1,4 @@
 /** `gc`, `trim`: what the guest's disk holds and nobody needs goes, and the host has its room again. */
-import { statSync } from 'node:fs';
 import type { Command } from 'commander';
 import type { Layout } from '../../config/layout.ts';
 import { Exit, Failed, type Failure } from '../../system/failure.ts';
@@ -18,6 +17,7 @@ import {
   buildsUnknown,
 } from '../../client/wait-for-builds.ts';
 import { advice, ours } from '../../system/advice.ts';
+import { statsIfThere } from '../../system/stats.ts';
 
 interface GcOptions extends DirectoryOption {
   readonly timeout: number;
@@ -122,8 +122,7 @@ export const collecting = 'Collecting garbage in the guest.';
 export const returning = 'Returning free space to this machine.';
 
 /** Bytes that it takes of the host's disk. */
-const sizeOf = ({ disk }: Layout): number =>
-  (statSync(disk, { throwIfNoEntry: false })?.blocks ?? 0) * 512;
+const sizeOf = ({ disk }: Layout): number => (statsIfThere(disk)?.blocks ?? 0) * 512;
 
 const sizeWords = (before: number, after: number): string =>
   `${gibibytes(after)} GiB of this machine's disk (${gibibytes(before)} GiB before)`;

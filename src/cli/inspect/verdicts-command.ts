@@ -9,6 +9,7 @@ import {
   type DirectoryOption,
 } from '../../command/context.ts';
 import { advice, ours, type Text } from '../../system/advice.ts';
+import { statsIfThere } from '../../system/stats.ts';
 
 interface VerdictsOptions extends DirectoryOption {
   readonly json?: boolean;
@@ -72,7 +73,7 @@ async function verdictsIn(layout: Layout, now: number): Promise<Shown[]> {
 /** VM programs that failed, also in an earlier boot of the host, and that another one has replaced. */
 async function leftIn(layout: Layout): Promise<Shown[]> {
   const { readKept } = await import('../../vm/kept-vm.ts');
-  const at = statSync(layout.vmRecord, { throwIfNoEntry: false })?.mtime.toISOString() ?? '';
+  const at = statsIfThere(layout.vmRecord)?.mtime.toISOString() ?? '';
   return Object.entries(readKept(layout).failed).map(([way, { why }]) => {
     return { subject: 'vm', way, works: false, at, why, holdsUntil: 'vm-build' };
   });

@@ -1,5 +1,4 @@
 /** The whole of what `status` knows: the daemon's record, and what lies on the disk or is asked for at this moment. */
-import { statSync } from 'node:fs';
 import type { Layout } from '../../config/layout.ts';
 import { mostOf, usersOf } from '../../door/peers.ts';
 import type { Inside } from '../../guest/agent/inside.ts';
@@ -11,6 +10,7 @@ import type { CliContext } from '../../command/context.ts';
 import { residentOf } from '../../system/host/host-memory.ts';
 import type { ImageAge } from '../../vm/image-age.ts';
 import type { RootUpdate } from '../../setup/root/report-drift.ts';
+import { statsIfThere } from '../../system/stats.ts';
 
 /** What `status --json` prints. */
 export type Report = { readonly running: boolean } & Partial<Status> & LiveFacts;
@@ -97,7 +97,7 @@ const answers = (found: FoundStatus): found is Extract<FoundStatus, { daemon: 'a
 
 function unheardSince(found: FoundStatus, { status }: Layout): string | undefined {
   if (found.daemon === 'gone' || found.heard) return undefined;
-  return statSync(status, { throwIfNoEntry: false })?.mtime.toISOString();
+  return statsIfThere(status)?.mtime.toISOString();
 }
 
 async function memoryOf(found: FoundStatus, { signal }: CliContext): Promise<LiveFacts['memory']> {
@@ -107,7 +107,7 @@ async function memoryOf(found: FoundStatus, { signal }: CliContext): Promise<Liv
 }
 
 function diskOf({ disk }: Layout): LiveFacts['disk'] {
-  const stats = statSync(disk, { throwIfNoEntry: false });
+  const stats = statsIfThere(disk);
   return stats && { apparentBytes: stats.size, realBytes: stats.blocks * 512 };
 }
 

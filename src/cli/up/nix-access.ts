@@ -1,5 +1,5 @@
 /** Whether the Nix of this machine can be used by whoever asks. */
-import { accessSync, constants, statSync } from 'node:fs';
+import { accessSync, constants } from 'node:fs';
 import { join } from 'node:path';
 import { shellWord } from '../../system/shell.ts';
 import { hasKeeper } from '../../service/keeper.ts';
@@ -7,16 +7,17 @@ import { nameOf } from '../../system/host/name-of.ts';
 import { Exit, Failed, type Failure } from '../../system/failure.ts';
 import { thisUser } from '../../system/host/user.ts';
 import type { CliContext } from '../../command/context.ts';
+import { statsIfThere } from '../../system/stats.ts';
 
 /** Failed where its daemon lets nobody of this user's groups in, or does not run where it is needed. macOS installs it so that it does. */
 export async function mayUseNix({ env, signal }: CliContext): Promise<void> {
   if (process.platform !== 'linux') return;
   const nix = join(env['LINUXKIT_BUILDER_TREE'] ?? '', '/nix/var/nix');
   const sockets = join(nix, 'daemon-socket');
-  const folder = statSync(sockets, { throwIfNoEntry: false });
+  const folder = statsIfThere(sockets);
   if (folder !== undefined && !mayEnter(sockets, constants.X_OK))
     throw new Failed(notInGroup((await nameOf('group', folder.gid, signal)) ?? String(folder.gid)));
-  const isThere = statSync(join(sockets, 'socket'), { throwIfNoEntry: false })?.isSocket() === true;
+  const isThere = statsIfThere(join(sockets, 'socket'))?.isSocket() === true;
   const isOurs = mayEnter(nix, constants.W_OK) || process.getuid?.() === 0;
   if (!isThere && !isOurs) throw new Failed(nixNotRunning(hasKeeper(env)));
 }

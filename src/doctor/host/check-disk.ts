@@ -1,5 +1,4 @@
 /** The check of the room that the host's file system leaves for the guest's disk and our files. */
-import { statSync } from 'node:fs';
 import type { Config } from '../../config/config.ts';
 import type { Layout } from '../../config/layout.ts';
 import { counted } from '../../domain/counted.ts';
@@ -10,6 +9,7 @@ import { exposureOf, describeExposure } from '../../supervisor/disk/disk-record.
 import { roomAt, startInodes } from '../../supervisor/disk/disk-room.ts';
 import { diskProblem } from '../../supervisor/disk/disk-size.ts';
 import { advice, ours } from '../../system/advice.ts';
+import { statsIfThere } from '../../system/stats.ts';
 
 const GiB = 1024 ** 3;
 /** Below this the guest's writes soon find no room. */
@@ -28,7 +28,7 @@ export function diskSpace(
   return judgeDisk(root, {
     ...roomAt(root),
     // Sparse: what it takes is its blocks of 512 bytes.
-    usedBytes: (statSync(disk, { throwIfNoEntry: false })?.blocks ?? 0) * 512,
+    usedBytes: (statsIfThere(disk)?.blocks ?? 0) * 512,
     tooLarge: diskProblem(disk, diskGiB),
     isExternal: isExternal(where),
     exposed: exposureOf(layout),

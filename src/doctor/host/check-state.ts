@@ -1,5 +1,5 @@
 /** Checks of the state directory: its modes, its locks, its keys. */
-import { chmodSync, existsSync, statSync } from 'node:fs';
+import { chmodSync, existsSync } from 'node:fs';
 import type { Layout } from '../../config/layout.ts';
 import { readIdentity } from '../../guest/identity/identity.ts';
 import { directoryChanges, directoryProblems } from '../../setup/directories.ts';
@@ -7,6 +7,7 @@ import { openedByLists, type ListEntry } from '../../system/files/access-lists.t
 import { isLocked, sectionLock } from '../../system/lock/lock.ts';
 import type { CheckVerdict } from '../check-runner.ts';
 import { quotedWord } from '../../system/shell.ts';
+import { statsIfThere } from '../../system/stats.ts';
 
 /** Whether the state directory can be used, and nobody else can look into it. `look`: another one in a test. */
 export async function checkStateDirectory(
@@ -66,9 +67,7 @@ export function checkLocks({ root, state, startLock }: Layout): CheckVerdict {
 /** Whether the keys are whole, and private as ssh wants them. */
 export function checkKeys(layout: Layout): CheckVerdict {
   const names = [layout.clientKey, layout.rootKey, layout.hostKey];
-  const open = names.filter(
-    (path) => ((statSync(path, { throwIfNoEntry: false })?.mode ?? 0) & 0o077) !== 0,
-  );
+  const open = names.filter((path) => ((statsIfThere(path)?.mode ?? 0) & 0o077) !== 0);
   if (open.length > 0)
     return {
       kind: 'bad',

@@ -1,6 +1,7 @@
 /** A ring as bytes: reading it whole, and what has changed between two readings. */
-import { closeSync, constants, fstatSync, openSync, readSync, statSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { errorCode } from '../../system/failure.ts';
+import { statsIfThere } from '../../system/stats.ts';
 
 /** HyperKit's ring has this size, always (src/lib/uart_emul.c). */
 export const ringBytes = 65_536;
@@ -60,7 +61,7 @@ export class RingReader {
   /** One that was deleted is read on as long as its name leads to no other. */
   #reopenIfReplaced(): void {
     if (this.#fd === undefined || fstatSync(this.#fd).nlink > 0) return;
-    if (statSync(this.#path, { throwIfNoEntry: false }) !== undefined) this.close();
+    if (statsIfThere(this.#path) !== undefined) this.close();
   }
 }
 

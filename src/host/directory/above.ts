@@ -1,9 +1,9 @@
 /** What is above a directory: whoever can change that can put another in its place. */
-import { lstatSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { foldersAbove } from '../../system/files/barrier.ts';
 import { readIfThere } from '../../system/files/files.ts';
 import { linkOf } from '../../system/files/final-target.ts';
+import { linkStatsIfThere } from '../../system/stats.ts';
 
 /** The first of the directories above these, and of the links to them, that others can change. What is in another of these is looked at as that. */
 export function othersAbove(paths: readonly string[]): string | undefined {
@@ -28,7 +28,7 @@ function namesOf(path: string, links = mostLinks): readonly string[] {
 
 /** Neither the user's own nor root's, or writable by others. In a sticky directory nobody but its owner moves what is somebody's. */
 function isOthers(path: string, me: number | undefined): boolean {
-  const stats = lstatSync(path, { throwIfNoEntry: false });
+  const stats = linkStatsIfThere(path);
   if (stats === undefined) return false;
   const { uid, gid, mode } = stats;
   if (uid !== 0 && uid !== me && !isUnmapped(uid)) return true;

@@ -1,8 +1,8 @@
 /** Whose a state directory is: whether a verb may work in it. */
-import { chmodSync, lstatSync, statSync, type Stats } from 'node:fs';
+import { chmodSync, type Stats } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Layout } from '../../config/layout.ts';
-import { barrierWords } from '../../system/files/barrier.ts';
+import { barrierWords, foldersAbove } from '../../system/files/barrier.ts';
 import { errorCode, Exit, Failed, type Failure } from '../../system/failure.ts';
 import { reasons } from '../../system/files/reasons.ts';
 import { makePrivate, namesIfThere } from '../../system/files/files.ts';
@@ -10,6 +10,7 @@ import { plainText } from '../../system/plain-text.ts';
 import { quotedWord } from '../../system/shell.ts';
 import { advice, ours } from '../../system/advice.ts';
 import { othersAbove } from './above.ts';
+import { statsIfThere, linkStatsIfThere } from '../../system/stats.ts';
 
 /**
  * What a verb does there: looks; asks the daemon by its socket; ends it, and what it has left; makes the directory right first, or says what
@@ -29,8 +30,9 @@ export type Distrust =
   /** Others can put another directory in its place. */
   | { readonly kind: 'below-others'; readonly path: string };
 
-/** Undefined where the directory is the user's own, and nobody else can write there; and where there is none. */
+/** Undefined where the directory is the user's own, and nobody else can write there; and where there is none. Failed `directory-is-file` where there can be none. */
 export function distrustOf(layout: Place): Distrust | undefined {
+  refuseFile(layout);
   const me = process.geteuid?.();
   for (const path of workedIn(layout)) {
     const stats = lookAt(path);
@@ -81,6 +83,7 @@ export function closeDirectory(path: string, layout: Place, close: (path: string
  * put a link in its place none is closed: it would be any directory of ours, root's `/etc` as well.
  */
 export function closeDirectories(layout: Place): void {
+  refuseFile(layout);
   refuseForNow(belowOthers(layout), layout);
   for (const path of workedIn(layout))
     if (lookAt(path) !== undefined) closeDirectory(path, layout, makePrivate);
@@ -98,7 +101,7 @@ function plantedIn(layout: Place): Distrust | undefined {
   for (const directory of workedIn(layout))
     for (const name of namesIfThere(directory)) {
       const path = join(directory, name);
-      const stats = lstatSync(path, { throwIfNoEntry: false });
+      const stats = linkStatsIfThere(path);
       if (stats === undefined) continue;
       if (!mayHave.includes(stats.uid)) return { kind: 'planted', path, uid: stats.uid };
       if (stats.isFile() && (stats.mode & 0o022) !== 0) return { kind: 'loose', path };
@@ -109,7 +112,7 @@ function plantedIn(layout: Place): Distrust | undefined {
 /** Failed `cannot-read` where even that is not for us. */
 function lookAt(path: string): Stats | undefined {
   try {
-    return statSync(path, { throwIfNoEntry: false });
+    return statsIfThere(path);
   } catch (error) {
     const code = errorCode(error);
     if (code === undefined) throw error;
@@ -122,6 +125,25 @@ const cannotLook = (path: string, why: string): Failure => ({
   message: `Cannot access ${path}: ${why}.`,
   hint: barrierWords(path),
   exit: Exit.noPermission,
+});
+
+/** The file that stands where a directory should be, or where one above it should be; undefined where none does. */
+export const fileInPlaceOf = (directory: string): string | undefined =>
+  [directory, ...foldersAbove(directory)].find((path) => lookAt(path)?.isDirectory() === false);
+
+function refuseFile({ root }: Place): void {
+  const file = fileInPlaceOf(root);
+  if (file !== undefined) throw new Failed(noPlaceFor(root, file));
+}
+
+export const noPlaceFor = (root: string, file: string): Failure => ({
+  kind: 'directory-is-file',
+  message:
+    root === file
+      ? `The state directory ${root} is a file, not a directory.`
+      : `The state directory ${root} cannot exist: ${file} is a file, not a directory.`,
+  hint: 'Choose another directory with -d, or move the file away.',
+  exit: Exit.usage,
 });
 
 /** In a sentence. */

@@ -3,7 +3,7 @@
  * `HASH.partial`, is only ever continued, and never believed.
  */
 import { createHash, type Hash } from 'node:crypto';
-import { constants, createReadStream, lstatSync } from 'node:fs';
+import { constants, createReadStream } from 'node:fs';
 import { open, rename, rm, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Exit, Failed } from '../../system/failure.ts';
@@ -13,6 +13,7 @@ import { reasonOf } from '../../system/time/clock.ts';
 import type { Meter } from './download-meter.ts';
 import { readUrl, type FetchedBody, type HttpOptions } from './http.ts';
 import { Passing, withRetries } from './retry.ts';
+import { linkStatsIfThere } from '../../system/stats.ts';
 
 /** One file to have. */
 export interface FileToFetch {
@@ -122,7 +123,7 @@ export class PartialFile {
 
   async #open(): Promise<FileHandle> {
     try {
-      const stats = lstatSync(this.#path, { throwIfNoEntry: false });
+      const stats = linkStatsIfThere(this.#path);
       if (stats?.isSymbolicLink() === true) await rm(this.#path);
       return await open(this.#path, O_RDWR | O_CREAT | O_NOFOLLOW, 0o600);
     } catch (error) {

@@ -1,5 +1,5 @@
 /** Our daemon as a job of launchd: the plans of launchd.ts, performed. */
-import { lstatSync, type Stats } from 'node:fs';
+import { type Stats } from 'node:fs';
 import { run, type CommandResult } from '../../system/process/child.ts';
 import type { Clock } from '../../system/time/clock.ts';
 import { Failed } from '../../system/failure.ts';
@@ -18,6 +18,7 @@ import {
   type PlistFacts,
 } from './launchd-failures.ts';
 import type { Service, ServiceState } from '../keeper.ts';
+import { linkStatsIfThere } from '../../system/stats.ts';
 
 interface LaunchdOptions {
   readonly uid: number;
@@ -142,7 +143,7 @@ export function stateOf(job: { readonly state: JobState } | undefined): ServiceS
 }
 
 function factsOf(plist: string): PlistFacts {
-  const stats: Stats | undefined = lstatSync(plist, { throwIfNoEntry: false });
+  const stats: Stats | undefined = linkStatsIfThere(plist);
   if (stats === undefined) return { kind: 'missing', mode: 0, uid: 0 };
   return { kind: stats.isFile() ? 'file' : 'other', mode: stats.mode & 0o7777, uid: stats.uid };
 }

@@ -1,10 +1,11 @@
 /** How root's files stand to what they should be, found out without being root; and the script that makes them so. */
-import { existsSync, lstatSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { OthersFiles } from '../../system/files/others-files.ts';
 import { readInstalled } from '../../host/installed.ts';
 import { survey, type Survey } from '../survey.ts';
 import { rootFiles, type RootRequest } from './root-plan.ts';
 import { installScript } from './root-script.ts';
+import { linkStatsIfThere } from '../../system/stats.ts';
 
 /** A file, and what it is for. */
 interface Named {
@@ -33,7 +34,7 @@ const rootKey = ({ paths: { clientPublicKey: path } }: RootRequest): Named[] =>
 
 /** Where it is not as the door has it. */
 function doorDirectory({ paths: { door: path }, door, owner }: RootRequest): Named[] {
-  const stats = lstatSync(path, { throwIfNoEntry: false });
+  const stats = linkStatsIfThere(path);
   const isTheirs = stats?.uid === owner.uid && (stats.mode & 0o777) === 0o700;
   if (door === 'tcp')
     return stats === undefined

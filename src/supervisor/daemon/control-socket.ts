@@ -1,5 +1,5 @@
 /** The names under which the daemon listens: its owner's own, and one for a group where the directory lets that pass (`prepare --shared`). */
-import { chmodSync, lstatSync, rmSync, statSync } from 'node:fs';
+import { chmodSync, rmSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { createServer, type Server, type Socket } from 'node:net';
 import { once } from 'node:events';
@@ -8,6 +8,7 @@ import { Failed } from '../../system/failure.ts';
 import { isPassage } from '../../system/files/files.ts';
 import { cannotWrite } from '../../system/files/cannot-write.ts';
 import type { Log } from '../../system/log.ts';
+import { linkStatsIfThere } from '../../system/stats.ts';
 
 /** Whom the modes of a socket let in. Node does not tell whose a connection is, so each has a socket of its own. */
 export type Caller = 'owner' | 'group';
@@ -50,7 +51,7 @@ export async function listenFor(
   return {
     keep: async () => {
       for (const [path, caller] of callers) {
-        if (lstatSync(path, { throwIfNoEntry: false }) !== undefined) continue;
+        if (linkStatsIfThere(path) !== undefined) continue;
         log('info', 'socket-made-again', { path });
         // In this order: its end removes what is under its name. Connections stay.
         servers.get(path)?.close();

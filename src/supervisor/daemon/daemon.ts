@@ -4,7 +4,7 @@ import { recorded } from '../../domain/problem.ts';
 import type { Layout } from '../../config/layout.ts';
 import type { Clock } from '../../system/time/clock.ts';
 import { Exit, Failed, type ExitCode, type Failure } from '../../system/failure.ts';
-import { isNotThere, makeDirectory } from '../../system/files/files.ts';
+import { makeDirectory } from '../../system/files/files.ts';
 import { stampOf } from '../../system/files/stamp.ts';
 import { openLog } from '../../system/log.ts';
 import { removePid, writePid } from '../../system/files/pidfile.ts';
@@ -20,6 +20,7 @@ import { Supervisor } from '../supervisor.ts';
 import { keepPid } from '../stop/upkeep.ts';
 import { supervise } from './supervise.ts';
 import { advice, ours } from '../../system/advice.ts';
+import { isNotThere } from '../../system/stats.ts';
 
 interface DaemonOptions {
   readonly layout: Layout;

@@ -3,22 +3,14 @@
  * when the last process that could has ended and both are on the medium, and every start removes it before there is a VM process.
  */
 import { createHash } from 'node:crypto';
-import {
-  closeSync,
-  fsyncSync,
-  lstatSync,
-  openSync,
-  readSync,
-  renameSync,
-  rmSync,
-  statSync,
-} from 'node:fs';
+import { closeSync, fsyncSync, openSync, readSync, renameSync, rmSync, statSync } from 'node:fs';
 import * as v from 'valibot';
 import type { Layout } from '../../config/layout.ts';
 import { errorCode, Failed } from '../../system/failure.ts';
 import { discard, readIfThere, writeWhole } from '../../system/files/files.ts';
 import { cannotWrite } from '../../system/files/cannot-write.ts';
 import { identitySchema } from './guest-identity.ts';
+import { linkStatsIfThere, exactStatsIfThere } from '../../system/stats.ts';
 
 const schema = v.object({
   version: v.literal(1),
@@ -93,8 +85,7 @@ export function forgetUnclaimed(layout: Place): void {
   if (!isRecorded(layout)) forgetMemory(layout);
 }
 
-const isRecorded = ({ suspended }: Place): boolean =>
-  lstatSync(suspended, { throwIfNoEntry: false }) !== undefined;
+const isRecorded = ({ suspended }: Place): boolean => linkStatsIfThere(suspended) !== undefined;
 
 /** Nothing is left of what was in its memory. */
 export function forgetMemory({ memory, unfinishedMemory }: Place): void {
@@ -144,7 +135,7 @@ const cannotFlush: ReadonlySet<string> = new Set(['EINVAL', 'ENOTSUP', 'EOPNOTSU
 
 /** Which file it is, how long it is, and when somebody wrote to it last. Not on which device: a boot of the host may number those anew. */
 function stampOf(path: string): string {
-  const found = statSync(path, { bigint: true, throwIfNoEntry: false });
+  const found = exactStatsIfThere(path);
   return found === undefined ? 'none' : `${found.ino} ${found.size} ${found.mtimeNs}`;
 }
 

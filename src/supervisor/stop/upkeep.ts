@@ -2,7 +2,7 @@
  * Keeps the files of a running builder where a cleaner takes old or empty ones: what went away is given its name again, and what would
  * look old is touched. docs/decisions/lost-directory.md says which loss ends the daemon all the same.
  */
-import { linkSync, lstatSync, lutimesSync, readdirSync } from 'node:fs';
+import { linkSync, lutimesSync, readdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { Layout } from '../../config/layout.ts';
 import type { Launch } from '../../system/process/child.ts';
@@ -12,6 +12,7 @@ import { discard, readIfThere } from '../../system/files/files.ts';
 import type { Log } from '../../system/log.ts';
 import { readLive, writePid, type PidFiles } from '../../system/files/pidfile.ts';
 import { identify } from '../../system/process/process.ts';
+import { linkStatsIfThere } from '../../system/stats.ts';
 
 /** A cleaner that takes what is a day old finds nothing. */
 const touchEveryMs = 3_600_000;
@@ -71,7 +72,7 @@ export function keepPid(files: PidFiles, pid: number, program: string): void {
 
 /** Another for each change of the file, or of another in its place, by anybody. */
 function changeOf(path: string): string {
-  const stats = lstatSync(path, { throwIfNoEntry: false });
+  const stats = linkStatsIfThere(path);
   return stats === undefined ? 'none' : `${stats.ino} ${stats.size} ${stats.ctimeMs}`;
 }
 
@@ -94,7 +95,7 @@ export function discardSocket(socket: string): void {
 }
 
 function inodeOf(path: string): number | undefined {
-  const stats = lstatSync(path, { throwIfNoEntry: false });
+  const stats = linkStatsIfThere(path);
   return stats?.isSocket() === true ? stats.ino : undefined;
 }
 

@@ -1,9 +1,10 @@
 /** What keeps us from a path: the directory in which we may not look, or make anything. */
-import { accessSync, constants, lstatSync, statSync, type Stats } from 'node:fs';
+import { accessSync, constants, statSync, type Stats } from 'node:fs';
 import { dirname } from 'node:path';
 import { Exit, errorCode, type Failure } from '../failure.ts';
 import { shellWord } from '../shell.ts';
 import { refusal, toOpenMore } from './reasons.ts';
+import { linkStatsIfThere } from '../stats.ts';
 
 /** The innermost directory above a path that is there, as far as that can be seen. */
 function folderAbove(path: string): { readonly folder: string; readonly stats: Stats } | undefined {
@@ -42,7 +43,7 @@ function brokenLinkAbove(path: string): Error | undefined {
     statSync(folder);
     return undefined;
   } catch (error) {
-    const isLink = lstatSync(folder, { throwIfNoEntry: false })?.isSymbolicLink() === true;
+    const isLink = linkStatsIfThere(folder)?.isSymbolicLink() === true;
     if (isLink && error instanceof Error && errorCode(error) === 'ENOENT') return error;
     return folder === dirname(folder) ? undefined : brokenLinkAbove(folder);
   }

@@ -19,6 +19,7 @@ import { cannotRead, unread } from './barrier.ts';
 import { cannotWrite } from './cannot-write.ts';
 import { readRegular } from './others-files.ts';
 import { noDirectoryFor } from './reasons.ts';
+import { statsIfThere, isNotThere } from '../stats.ts';
 
 interface WriteOptions {
   /** Permission bits; default 0600: our files hold keys and paths. */
@@ -181,17 +182,5 @@ export function tryRead(path: string): ReturnType<typeof readRegular> | undefine
   }
 }
 
-/** Of a path, or since a part of it is a file. */
-export const isNotThere = (error: unknown): boolean =>
-  ['ENOENT', 'ENOTDIR'].includes(errorCode(error) ?? '');
-
 /** The size of a file in bytes, or undefined if there is none. */
-export function sizeIfThere(path: string): number | undefined {
-  try {
-    return statSync(path, { throwIfNoEntry: false })?.size;
-  } catch (error) {
-    // A part of the path is a file.
-    if (errorCode(error) === 'ENOTDIR') return undefined;
-    throw error;
-  }
-}
+export const sizeIfThere = (path: string): number | undefined => statsIfThere(path)?.size;

@@ -1,7 +1,8 @@
 /** Why the system refuses something, in words. */
-import { lstatSync, mkdirSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { errorCode } from '../failure.ts';
+import { linkStatsIfThere } from '../stats.ts';
 
 /** Of files, by the code of Node's error. */
 const ofFiles = {
@@ -65,7 +66,7 @@ export function refusal(error: unknown): string {
 /** Node says ENOENT whatever keeps it from making several directories: a read-only file system, say. The outermost says what it is. */
 export function noDirectoryFor(path: string, otherwise: unknown): unknown {
   const parent = dirname(path);
-  if (parent !== path && lstatSync(parent, { throwIfNoEntry: false }) === undefined)
+  if (parent !== path && linkStatsIfThere(parent) === undefined)
     return noDirectoryFor(parent, otherwise);
   try {
     mkdirSync(path, 0o700);

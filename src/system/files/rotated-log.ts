@@ -3,8 +3,8 @@ import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { StringDecoder } from 'node:string_decoder';
 import { Failed } from '../failure.ts';
 import { cannotRead, unread } from './barrier.ts';
-import { isNotThere } from './files.ts';
 import { notRegular } from './others-files.ts';
+import { isNotThere } from '../stats.ts';
 
 /** One of its files, held open: so its inode is nobody else's, and its last lines are read when it has another name. */
 interface Part {

@@ -2,17 +2,10 @@
  * Following a file that another process appends to. It is polled, by content and with a cursor of our own: change
  * events come late, twice or never (a network file system, a busy host), so they may only wake us early.
  */
-import {
-  closeSync,
-  fstatSync,
-  ftruncateSync,
-  openSync,
-  readSync,
-  statSync,
-  type Stats,
-} from 'node:fs';
+import { closeSync, fstatSync, ftruncateSync, openSync, readSync, type Stats } from 'node:fs';
 import type { Clock } from '../time/clock.ts';
 import { errorCode } from '../failure.ts';
+import { statsIfThere } from '../stats.ts';
 
 /** What is followed, how often it is looked at, and who gets its bytes. */
 export interface TailOptions {
@@ -210,7 +203,7 @@ function readAt(fd: number, position: number, length: number): Buffer {
 /** Undefined where there is none, or none that we can look at. */
 function tryStat(path: string): Stats | undefined {
   try {
-    return statSync(path, { throwIfNoEntry: false });
+    return statsIfThere(path);
   } catch (error) {
     if (errorCode(error) === undefined) throw error;
     return undefined;

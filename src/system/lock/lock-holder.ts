@@ -1,10 +1,11 @@
 /** Who holds a kernel lock, for a child whose record was never written or is torn, or whose lock file somebody removed. */
-import { readFileSync, readdirSync, realpathSync, statSync } from 'node:fs';
+import { readFileSync, readdirSync, realpathSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { linkOf } from '../files/final-target.ts';
 import { run } from '../process/child.ts';
 import { errorCode } from '../failure.ts';
 import { isProgram } from '../process/process.ts';
+import { statsIfThere } from '../stats.ts';
 
 /** The pids that may hold the lock of that file, the likeliest first; none when nobody does or the system cannot tell. */
 export async function lockHolders(path: string): Promise<readonly number[]> {
@@ -24,7 +25,7 @@ export async function openersOf(paths: readonly string[]): Promise<readonly numb
 
 /** proc(5), /proc/locks: "1: FLOCK  ADVISORY  WRITE PID MAJOR:MINOR:INODE 0 EOF"; a pid of another namespace is 0. */
 function holdersLinux(path: string): readonly number[] {
-  const file = statSync(path, { throwIfNoEntry: false });
+  const file = statsIfThere(path);
   if (file === undefined) return [];
   const locks = readFileSync('/proc/locks', 'utf8')
     .split('\n')

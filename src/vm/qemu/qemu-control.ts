@@ -1,5 +1,4 @@
 /** A running QEMU, through its machine protocol (QMP). */
-import { lstatSync } from 'node:fs';
 import type { Layout } from '../../config/layout.ts';
 import type { Tunnel } from '../../domain/tunnel.ts';
 import { vmPrograms } from '../../domain/vm-programs.ts';
@@ -14,6 +13,7 @@ import { QemuMemory } from './saved-memory.ts';
 import { RunStateWatch } from './run-state-watch.ts';
 import { connectQmp, parseUsernet } from './qmp.ts';
 import type { QmpEvent } from './qmp-events.ts';
+import { linkStatsIfThere } from '../../system/stats.ts';
 
 export const qemu: VmDriver = {
   name: 'qemu',
@@ -84,7 +84,7 @@ async function powerOff(qmp: Connection): Promise<void> {
 
 /** QEMU makes it before it answers, and one of an earlier guest was removed before the launch. */
 function forwardedSocket({ guestSsh: path }: Layout): Tunnel | undefined {
-  const isThere = lstatSync(path, { throwIfNoEntry: false })?.isSocket() === true;
+  const isThere = linkStatsIfThere(path)?.isSocket() === true;
   return isThere ? { kind: 'unix', path, hello: '', answer: '' } : undefined;
 }
 

@@ -3,7 +3,6 @@
  * userspace. First bytes prove nothing: there are KVMs that run the kernel's real-mode setup and nothing after it.
  */
 import { refusal } from '../../system/files/reasons.ts';
-import { statSync } from 'node:fs';
 import { childLockHeld, isLocked } from '../../system/lock/lock.ts';
 import { launch, type Child, type ExitStatus } from '../../system/process/child.ts';
 import { neverRan } from '../../system/process/never-ran.ts';
@@ -19,6 +18,7 @@ import { trialPlan } from './qemu-argv.ts';
 import { connectQmp, type Qmp } from './qmp.ts';
 import { RunStateWatch } from './run-state-watch.ts';
 import { trialInitrd, trialLine } from './trial-init.ts';
+import { statsIfThere } from '../../system/stats.ts';
 
 type TrialInput = Pick<PlanInput, 'config' | 'program' | 'bundle' | 'layout' | 'abilities'> & {
   readonly accelerator: Accelerator;
@@ -114,7 +114,7 @@ class Trial {
 
   /** True when nothing more is waited for. Looks are counted, not time: where this process is slow, so is the guest. */
   look(path: string): boolean {
-    const size = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+    const size = statsIfThere(path)?.size ?? 0;
     const before = this.#text.length;
     if (size > before) this.#text = readIfThere(path) ?? '';
     // The program is still being loaded: that is not the guest's silence.

@@ -6,6 +6,7 @@ import { describe, expect, test } from 'vitest';
 import { findingLines } from '../../src/doctor/doctor-command.ts';
 import { withRoots } from '../../src/host/system-paths.ts';
 import { sshArgv } from '../../src/doctor/ssh/check-ssh.ts';
+import { exceptGuest } from '../../src/nix/ssh/stanza.ts';
 import type { Status } from '../../src/supervisor/status/status-schema.ts';
 import { statusOf } from '../../src/supervisor/status/status-of.ts';
 import { writeStatus } from '../../src/supervisor/status/status-file.ts';
@@ -431,7 +432,7 @@ describe('an ssh that does not get through, since others have configured it', ne
   test('by an option that reaches our host: named, with file and line', async () => {
     const words = await asked({}, append('Host *\n  GatewayPorts yes\n'));
     expect(words).toMatch(/gatewayports yes \(.*\.ssh\/config, line \d+\)/);
-    expect(words).toContain('Match !host nix-linuxkit');
+    expect(words).toContain(exceptGuest);
   });
 });
 

@@ -1,5 +1,5 @@
 /** What is to be said of ssh's way to the guest. Pure. */
-import { alias } from '../../nix/ssh/stanza.ts';
+import { alias, exceptGuest } from '../../nix/ssh/stanza.ts';
 import { advice, ours, type Text } from '../../system/advice.ts';
 
 export const nixAnswers = 'nix-daemon in the guest answers the ssh command that Nix runs';
@@ -39,7 +39,7 @@ export const otherLines = (named: readonly string[]): string =>
   `Other lines of the ssh configuration also apply to ${alias}: ${named.join('; ')}`;
 
 /** For those that must stay as they are for other hosts. */
-export const excludeHost = `Exclude ${alias} from those lines by putting them below \`Match !host ${alias}\`, or remove them.`;
+export const excludeHost = `Exclude ${alias} from those lines by putting them directly below a line \`${exceptGuest}\`, or remove them.`;
 
 /** `where`: ` in FILE`, or empty where that is not known. */
 export const alsoApplies = (name: string, where: string): Text =>

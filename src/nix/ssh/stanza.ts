@@ -124,6 +124,12 @@ export function leadSameWay(one: string, other: string): boolean {
   return way(one) === way(other);
 }
 
+/**
+ * A line of an ssh_config: what stands below it, up to the next Host or Match, is for every host but the guest. By the name that was asked
+ * for: when ssh has read our HostName, the `host` of a Match is 127.0.0.1.
+ */
+export const exceptGuest = `Match !originalhost ${alias}`;
+
 /** The line by which another ssh_config takes in ours. */
 export const includeLine = (path: string): string => `Include ${quoted(path)}`;
 

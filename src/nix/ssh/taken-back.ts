@@ -5,7 +5,7 @@
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { run, succeeded } from '../../system/process/child.ts';
-import { alias } from './stanza.ts';
+import { alias, exceptGuest } from './stanza.ts';
 import {
   isPassedOver,
   loopbackOf,
@@ -93,7 +93,7 @@ export const describeLeft = (
 ): readonly string[] =>
   left.map(
     ({ option: { name }, value, why }) =>
-      `${name} ${value}${where(name)} also applies to the guest, and linuxkit-builder cannot override it: ${why}. Move it below a line \`Match !host ${alias}\`, or remove it.`,
+      `${name} ${value}${where(name)} also applies to the guest, and linuxkit-builder cannot override it: ${why}. Put it directly below a line \`${exceptGuest}\`, or remove it.`,
   );
 
 /** Tried with each ssh, for a host that is not ours; undefined where all know the word. */

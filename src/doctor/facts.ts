@@ -9,6 +9,7 @@ import { findStatus } from '../client/found.ts';
 import { traitsOf } from '../supervisor/lifecycle/phases.ts';
 import type { FoundStatus } from '../supervisor/status/status.ts';
 import type { Status } from '../supervisor/status/status-schema.ts';
+import { SshAsker } from '../nix/ssh/ask-ssh.ts';
 import { findProgram, tryProgram } from '../system/process/find-program.ts';
 import { driverFor } from '../vm/choose-vm.ts';
 import type { VmDriver } from '../vm/vm-driver.ts';
@@ -21,6 +22,8 @@ export interface DoctorFacts {
   readonly context: CliContext;
   readonly tree: string;
   readonly places: SystemPaths;
+  /** Asks ssh what its configuration comes to. */
+  readonly asker: SshAsker;
   /** The settings; fails where they cannot be read. */
   readonly config: () => Config;
   /** The program that runs the guest, or will. */
@@ -48,6 +51,7 @@ export function doctorFacts(layout: Layout, context: CliContext): DoctorFacts {
     context,
     tree,
     places: systemPathsOf(tree),
+    asker: new SshAsker(context.signal),
     config,
     driver: () => driverFor({ config: config(), layout, path }),
     async find() {

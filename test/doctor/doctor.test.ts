@@ -6,7 +6,7 @@ import { describe, expect, test } from 'vitest';
 import { findingLines } from '../../src/doctor/doctor-command.ts';
 import { withRoots } from '../../src/host/system-paths.ts';
 import { sshArgv } from '../../src/doctor/ssh/check-ssh.ts';
-import { exceptGuest } from '../../src/nix/ssh/stanza.ts';
+import { exceptGuest, notGuest } from '../../src/nix/ssh/stanza.ts';
 import type { Status } from '../../src/supervisor/status/status-schema.ts';
 import { statusOf } from '../../src/supervisor/status/status-of.ts';
 import { writeStatus } from '../../src/supervisor/status/status-file.ts';
@@ -433,6 +433,18 @@ describe('an ssh that does not get through, since others have configured it', ne
     const words = await asked({}, append('Host *\n  GatewayPorts yes\n'));
     expect(words).toMatch(/gatewayports yes \(.*\.ssh\/config, line \d+\)/);
     expect(words).toContain(exceptGuest);
+  });
+
+  test('by a command that it waits for: named, with file and line, and run once', async () => {
+    let runs = '';
+    const words = await asked({}, (rig) => {
+      runs = join(rig.tree, '..', `runs-${process.pid}`);
+      append(`Match exec "echo >>${runs}; exec sleep 1000"\n  Port 9\n`)(rig);
+    });
+    expect(words).toMatch(/\.ssh\/config, line \d+/);
+    expect(words).toContain(notGuest);
+    expect(readFileSync(runs, 'utf8')).toBe('\n');
+    rmSync(runs);
   });
 });
 

@@ -16,6 +16,7 @@ import {
   summary,
 } from '../../src/doctor/doctor-command.ts';
 import type { DoctorFacts } from '../../src/doctor/facts.ts';
+import { SshAsker } from '../../src/nix/ssh/ask-ssh.ts';
 import { machineChecks, settingsWords } from '../../src/doctor/host/check-host.ts';
 import { nodeTranslated } from '../../src/system/host/translated.ts';
 import { checkNode, opensshFirst } from '../../src/doctor/host/check-programs.ts';
@@ -76,6 +77,7 @@ function facts({ status = {}, gone, unheard, missing = [], ...more }: Found = {}
     context: context as CliContext,
     tree,
     places: systemPathsOf(tree),
+    asker: new SshAsker(new AbortController().signal),
     config: () => config as never,
     driver: () =>
       ({ name: 'qemu', program: () => 'qemu', row: { versionFlag: '--version' } }) as never,

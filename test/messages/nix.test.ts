@@ -13,7 +13,12 @@ import { featureProblems, featureWarnings } from '../../src/nix/features.ts';
 import { notRegistered } from '../../src/nix/registration.ts';
 import { findHelper } from '../../src/nix/ssh/door-helper.ts';
 import { newerOptions } from '../../src/nix/ssh/newer.ts';
-import { describeLeft, leftFor } from '../../src/nix/ssh/taken-back.ts';
+import {
+  describeLeft,
+  describeUnfinished,
+  excludeCommand,
+  leftFor,
+} from '../../src/nix/ssh/taken-back.ts';
 import { describeNix, type NixVariant } from '../../src/nix/variant.ts';
 import { machinesWarnings, openToOthers, warningsOf } from '../../src/nix/warnings.ts';
 import { layoutOf } from '../../src/config/layout.ts';
@@ -269,7 +274,13 @@ tells('nix', {
       findHelper({ helpers: [['/none/perl'], ['/none/nc']], signal: new AbortController().signal }),
     'an option of others stays': () => [
       ...left(leftFor.passedOver),
+      ...left(leftFor.named),
       ...left(leftFor.unknown('/opt/ssh/bin/ssh')),
+    ],
+    'ssh waits for a command': () => [
+      describeUnfinished(' (/etc/ssh/ssh_config, line 3)'),
+      describeUnfinished(''),
+      excludeCommand,
     ],
   },
   'This Nix': {

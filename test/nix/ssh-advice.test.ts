@@ -1,10 +1,10 @@
 /** What this program advises to write into a configuration of ssh, written there: the real ssh says whether it helps. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { strayOptions } from '../../src/nix/ssh/effective.ts';
-import { exceptGuest, includeLine, sshConfig } from '../../src/nix/ssh/stanza.ts';
+import { exceptGuest, includeLine, notGuest, sshConfig } from '../../src/nix/ssh/stanza.ts';
 import { run, succeeded } from '../../src/system/process/child.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'ssh advice-'));
@@ -44,4 +44,16 @@ test('a line above a word that this ssh does not know', async () => {
     strayOptions(await listing(), await listing(['IgnoreUnknown UseKeychainOfMacOS', ...unknown])),
   ).toMatchObject([{ name: 'ignoreunknown' }]);
   expect(await listing(['IgnoreUnknown UseKeychainOfMacOS', ...unknown], 'other')).not.toBe('');
+});
+
+test('a word by which a command is not run for the guest', async () => {
+  const ran = join(directory, 'ran');
+  const config = (words: string) => [include, `Match ${words} exec "touch '${ran}'"`, 'Port 9'];
+  await listing(config(''));
+  expect(existsSync(ran)).toBe(true);
+  rmSync(ran);
+  await listing(config(notGuest));
+  expect(existsSync(ran)).toBe(false);
+  await listing(config(notGuest), 'other.example');
+  expect(existsSync(ran)).toBe(true);
 });

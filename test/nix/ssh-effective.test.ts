@@ -2,7 +2,8 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { placesOfOption, strayOptions, variablesSent } from '../../src/nix/ssh/effective.ts';
+import { strayOptions, variablesSent } from '../../src/nix/ssh/effective.ts';
+import { configLines, setsOption } from '../../src/nix/ssh/config-lines.ts';
 import { run } from '../../src/system/process/child.ts';
 import { OthersFiles } from '../../src/system/files/others-files.ts';
 
@@ -36,7 +37,9 @@ test('what is sent to the guest is told by its name alone', async () => {
 
 describe('an option is found where it stands', () => {
   const find = (name: string, file: string) =>
-    placesOfOption(name, [file], { read: new OthersFiles().read, home: dir });
+    configLines([file], { read: new OthersFiles().read, home: dir })
+      .filter(setsOption(name))
+      .map(({ file, line }) => ({ file, line }));
 
   test('in any case, with = or blanks, and by its older name', () => {
     const file = put('config', 'Host *\n  BINDADDRESS=1.2.3.4\n  PubkeyAcceptedKeyTypes a\n');

@@ -1,5 +1,6 @@
 /** What configure makes of options that others set for every host, and that not every ssh knows. */
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
+import { userInfo } from 'node:os';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { newerOptions } from '../../src/nix/ssh/newer.ts';
@@ -66,6 +67,56 @@ describe('an option for every host that is newer than our oldest ssh', needs(new
     writeConfig(rig, 'Host *\n  Compression yes\n');
     await rig.run('--no-root');
     expect(newerIn(rig.read(rig.layout.sshConfig))).toEqual([]);
+  });
+
+  // After our lines the host is 127.0.0.1 and the user is the guest's; before them it is the name that Nix uses.
+  test.each([
+    'Host *',
+    'Host nix-*',
+    'Match host 127.0.0.1',
+    'Match host 127.*,::1 user builder',
+    'Match user builder',
+    'Match user build*,git',
+    'Match final',
+    'Match final host 127.0.0.1',
+    `Match localuser ${userInfo().username}`,
+    'Match originalhost nix-*',
+    'Match exec "test %h = 127.0.0.1"',
+    'Match exec "test %r = builder"',
+    'CanonicalizeHostname yes\nMatch final user builder',
+  ])('is taken back where %s sets it, below our lines', async (where) => {
+    using rig = configureRig();
+    const file = writeConfig(rig, `${where}\n  SessionType none\n`);
+    const { err } = await rig.run('--no-root');
+    expect(err.filter((line) => line.includes('SessionType'))).toEqual([]);
+    const stanza = rig.read(rig.layout.sshConfig);
+    expect(newerIn(stanza)).toEqual(['SessionType']);
+    writeFileSync(file, `Include "${rig.layout.sshConfig}"\n${where}\n  SessionType none\n`);
+    expect(await listing(file)).toMatch(/^sessiontype default$/m);
+    await rig.run('--no-root');
+    expect(rig.read(rig.layout.sshConfig)).toBe(stanza);
+  });
+
+  test.each(['Match host nix-*', 'Host nix-*'])(
+    'is found where %s sets it above our lines, too',
+    async (where) => {
+      using rig = configureRig();
+      const { sshConfig } = rig.layout;
+      writeConfig(rig, `${where}\n  SessionType none\nMatch all\nInclude "${sshConfig}"\n`);
+      await rig.run('--no-root');
+      expect(newerIn(rig.read(sshConfig))).toEqual(['SessionType']);
+    },
+  );
+
+  test('is named with file and line where it is set for the guest itself', async () => {
+    using rig = configureRig();
+    const file = writeConfig(rig, 'Host other\nHost nix-linuxkit\n  SessionType none\n');
+    for (let run = 0; run < 2; run++) {
+      const { err } = await rig.run('--no-root');
+      const line = rig.read(file).split('\n').indexOf('  SessionType none') + 1;
+      expect(err.filter((each) => each.includes(`(${file}, line ${line})`))).toHaveLength(1);
+      expect(newerIn(rig.read(rig.layout.sshConfig))).toEqual([]);
+    }
   });
 
   test('is taken back for nix-daemon too', needs('root'), async () => {

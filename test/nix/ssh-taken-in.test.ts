@@ -8,6 +8,7 @@ import { foundReceipts, userNeeds, type Builder } from '../../src/setup/builder-
 import { applyJournalled } from '../../src/setup/survey.ts';
 import { withRoots } from '../../src/host/system-paths.ts';
 import { blockLines } from '../../src/host/managed-block.ts';
+import { SshAsker } from '../../src/nix/ssh/ask-ssh.ts';
 import { isTakenIn } from '../../src/nix/ssh/user-ssh.ts';
 
 const { signal } = new AbortController();
@@ -53,7 +54,11 @@ function apply(): void {
 
 /** What configure finds, and does about it. */
 async function configure(): Promise<boolean | undefined> {
-  const takenIn = await isTakenIn({ ours: builder.layout.sshConfig, file, signal });
+  const takenIn = await isTakenIn({
+    ours: builder.layout.sshConfig,
+    file,
+    asker: new SshAsker(signal),
+  });
   builder = { ...builder, takenIn };
   apply();
   return takenIn;
@@ -118,8 +123,10 @@ describe('it does not, whatever it holds', () => {
 test('nothing is known where ssh stumbles over a line, or ours is not there yet', async () => {
   const { sshConfig: ours } = builder.layout;
   writeFileSync(file, `NoSuchOption yes\n${readFileSync(file, 'utf8')}`);
-  expect(await isTakenIn({ ours, file, signal })).toBeUndefined();
-  expect(await isTakenIn({ ours: `${ours}.none`, file, signal })).toBeUndefined();
+  expect(await isTakenIn({ ours, file, asker: new SshAsker(signal) })).toBeUndefined();
+  expect(
+    await isTakenIn({ ours: `${ours}.none`, file, asker: new SshAsker(signal) }),
+  ).toBeUndefined();
 });
 
 test('a removal without receipts finds our block wherever it stands', () => {

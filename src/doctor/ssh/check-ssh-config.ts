@@ -1,9 +1,14 @@
 /** Why ssh does not reach the guest, where somebody else's configuration of ssh is the reason. */
 import { alias } from '../../nix/ssh/stanza.ts';
 import { strayOptions, variablesSent, type StrayOption } from '../../nix/ssh/effective.ts';
-import { whereSet } from '../../nix/ssh/where-set.ts';
-import { describeLeft, type TakenBack } from '../../nix/ssh/taken-back.ts';
-import { run, succeeded } from '../../system/process/child.ts';
+import { whereRun, whereSet } from '../../nix/ssh/where-set.ts';
+import { textOf } from '../../nix/ssh/ask-ssh.ts';
+import {
+  describeLeft,
+  describeUnfinished,
+  excludeCommand,
+  type TakenBack,
+} from '../../nix/ssh/taken-back.ts';
 import { OthersFiles } from '../../system/files/others-files.ts';
 import { quoted } from '../../system/plain-text.ts';
 import { alsoApplies, excludeHost, otherLines, removeLine, sendsToGuest } from './ssh-verdicts.ts';
@@ -31,29 +36,21 @@ export async function configFault(
   facts: DoctorFacts,
   { who, ssh, file }: SshUser,
 ): Promise<ConfigFault | undefined> {
-  const { layout, places, context } = facts;
+  const { layout, places, asker } = facts;
   const ours = who === 'root' ? places.roots.sshConfig : layout.sshConfig;
-  const [program = 'ssh', ...before] = ssh;
-  const list = (...argv: readonly string[]) =>
-    run(program, [...before, '-G', ...argv, alias], {
-      timeoutMs: 10_000,
-      signal: context.signal,
-    });
-  const alone = await list('-F', ours);
-  if (!succeeded(alone)) return undefined;
-  const all = await list(...file);
-  if (!succeeded(all))
-    return {
-      what: all.stderr
-        .trim()
-        .split('\n')
-        .slice(-3)
-        .map((line) => quoted(line) ?? '')
-        .join(' | '),
-      remedy: removeLine,
-    };
-  const strays = strayOptions(alone.stdout, all.stdout);
-  if (strays.length === 0) return undefined;
+  const alone = await asker.ask({ ssh, file: ['-F', ours], argv: [alias] });
+  if (alone.kind !== 'listed') return undefined;
+  const all = await asker.ask({ ssh, file, argv: [alias] });
+  if (all.kind === 'unfinished') return unfinishedFault(facts, who);
+  if (all.kind === 'refused') return { what: lastOf(all.words), remedy: removeLine };
+  const strays = strayOptions(alone.text, all.text);
+  return strays.length === 0 ? undefined : straysFault(strays, { facts, who });
+}
+
+async function straysFault(
+  strays: readonly StrayOption[],
+  { facts, who }: { readonly facts: DoctorFacts; readonly who: SshUser['who'] },
+): Promise<ConfigFault> {
   const named = strays.map(
     ({ name, value }) => `${name} ${value}${whereSet(name, { ...facts, who })}`,
   );
@@ -73,15 +70,34 @@ async function remedyFor(
   return strays.some(isSaid) ? ours('configure') : excludeHost;
 }
 
+const lastOf = (words: string): string =>
+  words
+    .trim()
+    .split('\n')
+    .slice(-3)
+    .map((line) => quoted(line) ?? '')
+    .join(' | ');
+
+/** ssh does not come to an end with its configuration, and so to no guest; undefined where it does. */
+export async function unfinished(
+  facts: DoctorFacts,
+  { who, ssh, file }: SshUser,
+): Promise<ConfigFault | undefined> {
+  const listed = await facts.asker.ask({ ssh, file, argv: [alias] });
+  return listed.kind === 'unfinished' ? unfinishedFault(facts, who) : undefined;
+}
+
+const unfinishedFault = (facts: DoctorFacts, who: SshUser['who']): ConfigFault => ({
+  what: describeUnfinished(whereRun({ ...facts, who })),
+  remedy: excludeCommand,
+});
+
 /** What the guest is told by every login that it need not know; undefined where that is nothing, or ssh does not say. */
 export async function sentNote(
-  { context }: DoctorFacts,
+  { asker }: DoctorFacts,
   { who, ssh, file }: SshUser,
 ): Promise<string | undefined> {
-  const [program = 'ssh', ...before] = ssh;
-  const argv = [...before, '-G', ...file, alias];
-  const all = await run(program, argv, { timeoutMs: 10_000, signal: context.signal });
-  const names = succeeded(all) ? variablesSent(all.stdout) : [];
+  const names = variablesSent(textOf(await asker.ask({ ssh, file, argv: [alias] })));
   return names.length === 0
     ? undefined
     : sendsToGuest(

@@ -10,7 +10,13 @@ import { alias, guestUser, knownHostsLine } from '../../nix/ssh/stanza.ts';
 import { run, succeeded } from '../../system/process/child.ts';
 import { OthersFiles } from '../../system/files/others-files.ts';
 import { quoted } from '../../system/plain-text.ts';
-import { configFault, leftFault, sentNote, type ConfigFault } from './check-ssh-config.ts';
+import {
+  configFault,
+  leftFault,
+  sentNote,
+  unfinished,
+  type ConfigFault,
+} from './check-ssh-config.ts';
 import { greet, isPrinted, lastWords, sudoRefused, type Greeted } from './greeting.ts';
 import {
   needsRoot,
@@ -33,6 +39,8 @@ export async function sshAs(facts: DoctorFacts, who: 'user' | 'root'): Promise<C
     const known = join(directory, 'host-key');
     writeFileSync(known, knownHostsLine(readIdentity(facts.layout).host.public));
     const ssh = nixSsh(facts, who, known);
+    const fault = await unfinished(facts, askerOf(facts, ssh));
+    if (fault !== undefined) return unfinishedVerdict(ssh, fault);
     const answer = await ssh.greet();
     return answer === 'nix' ? await reached(facts, ssh) : await notReached(facts, ssh, answer);
   } finally {
@@ -83,9 +91,8 @@ function nixSsh(facts: DoctorFacts, who: 'user' | 'root', known: string): NixSsh
 }
 
 /** It answers; what of the configuration may still come to harm it is told. */
-async function reached(facts: DoctorFacts, { who, program }: NixSsh): Promise<CheckVerdict> {
-  const asker = { who, ssh: program, file: configurationOf(facts, who) };
-  const why = (await leftFault(facts, who)) ?? (await sentNote(facts, asker));
+async function reached(facts: DoctorFacts, ssh: NixSsh): Promise<CheckVerdict> {
+  const why = (await leftFault(facts, ssh.who)) ?? (await sentNote(facts, askerOf(facts, ssh)));
   const fact = nixAnswers;
   return why === undefined ? { kind: 'good', fact } : { kind: 'note', fact, why };
 }
@@ -115,13 +122,27 @@ async function notReached(
 /** What on this machine is to blame; undefined where nothing is found. */
 async function faultOf(
   facts: DoctorFacts,
-  { who, program, greet: ask }: NixSsh,
+  ssh: NixSsh,
   answer: Exclude<Greeted, 'nix'>,
 ): Promise<ConfigFault | undefined> {
+  const { who, greet: ask } = ssh;
   if (isPrinted(answer)) return printedFault(facts, who, await ask({ started: false }));
-  const asker = { who, ssh: program, file: configurationOf(facts, who) };
-  return (await shellFault(facts, who)) ?? (await configFault(facts, asker));
+  return (await shellFault(facts, who)) ?? (await configFault(facts, askerOf(facts, ssh)));
 }
+
+const askerOf = (facts: DoctorFacts, { who, program }: NixSsh) => ({
+  who,
+  ssh: program,
+  file: configurationOf(facts, who),
+});
+
+const unfinishedVerdict = ({ who, shown }: NixSsh, fault: ConfigFault): CheckVerdict => ({
+  kind: 'bad',
+  what: `${notReachedAs(who)}: ${fault.what}.`,
+  why: shown,
+  remedy: fault.remedy,
+  seen: { program: 'ssh' },
+});
 
 /**
  * The words with which Nix calls ssh for ssh-ng (ssh.cc); `known` holds the guest's key as Nix writes it, `more` are those of

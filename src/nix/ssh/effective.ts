@@ -1,6 +1,5 @@
 /** What a configuration of ssh comes to, as `ssh -G` lists it (ssh(1)): one `keyword value` a line, keywords in small letters. Pure. */
-import { dirname, join, resolve } from 'node:path';
-import type { ReadText } from '../conf.ts';
+import { olderNames } from './config-lines.ts';
 
 /** An option that comes from somebody else's lines, and not from ours. */
 export interface StrayOption {
@@ -68,46 +67,3 @@ const lines = (text: string): string[] =>
     .split('\n')
     .map((line) => line.trim())
     .filter((line) => line !== '');
-
-/** Where an option is set. */
-interface OptionPlace {
-  readonly file: string;
-  /** From 1. */
-  readonly line: number;
-}
-
-/** An option's older name, which ssh takes as well. */
-const olderNames: Readonly<Record<string, string>> = {
-  pubkeyacceptedalgorithms: 'pubkeyacceptedkeytypes',
-  hostbasedacceptedalgorithms: 'hostbasedkeytypes',
-};
-
-/**
- * The places in which files set an option, whether or not they do so for our host; files that those include are looked at where their
- * names stand without wildcards. `home` is what `~` means.
- */
-export function placesOfOption(
-  name: string,
-  files: readonly string[],
-  { read, home }: { readonly read: ReadText; readonly home: string },
-): readonly OptionPlace[] {
-  const names = [name, olderNames[name]];
-  const seen = new Set<string>();
-  const look = (file: string): OptionPlace[] => {
-    if (seen.has(file)) return [];
-    seen.add(file);
-    return (read(file) ?? '').split('\n').flatMap((text, index): OptionPlace[] => {
-      const [, keyword = '', rest = ''] = /^\s*([A-Za-z0-9]+)[\s=]+(.*?)\s*$/.exec(text) ?? [];
-      if (keyword.toLowerCase() === 'include')
-        return includedFiles(rest, dirname(file), home).flatMap(look);
-      return names.includes(keyword.toLowerCase()) ? [{ file, line: index + 1 }] : [];
-    });
-  };
-  return files.flatMap(look);
-}
-
-const includedFiles = (words: string, folder: string, home: string): string[] =>
-  [...words.matchAll(/"([^"]*)"|(\S+)/g)]
-    .map(([, quoted, bare]) => quoted ?? bare ?? '')
-    .filter((path) => !/[*?[]/.test(path))
-    .map((path) => (path.startsWith('~/') ? join(home, path.slice(2)) : resolve(folder, path)));

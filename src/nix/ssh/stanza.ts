@@ -11,6 +11,9 @@ export const marginSeconds = 10;
 /** The guest's user that Nix logs in as (docs/guest-contract.md). */
 export const guestUser = 'builder';
 
+/** Where its front door is, to ssh. */
+export const guestAddress = '127.0.0.1';
+
 interface StanzaOptions {
   readonly port: number;
   /** How ssh reaches a door that is no port (./door-helper.ts). */
@@ -39,12 +42,12 @@ function settingsOf(options: StanzaOptions): readonly string[] {
   return [
     // One word of another's below that an ssh does not know would keep it from the guest: for this host it is passed over.
     'IgnoreUnknown *',
-    'HostName 127.0.0.1',
+    `HostName ${guestAddress}`,
     ...(proxy === undefined ? [`Port ${port}`] : []),
     `User ${guestUser}`,
     'AddressFamily inet',
     // An address of the company's network, say, reaches no loopback.
-    'BindAddress 127.0.0.1',
+    `BindAddress ${guestAddress}`,
     `ProxyCommand ${proxy ?? 'none'}`,
     // It hands no connection over, and carries the bytes itself.
     ...(proxy === undefined ? [] : ['ProxyUseFdpass no']),
@@ -124,11 +127,14 @@ export function leadSameWay(one: string, other: string): boolean {
   return way(one) === way(other);
 }
 
+/** The word of a Match that holds for every host but the guest: ssh takes them in order, and runs no command behind one that does not hold. */
+export const notGuest = `!originalhost ${alias}`;
+
 /**
  * A line of an ssh_config: what stands below it, up to the next Host or Match, is for every host but the guest. By the name that was asked
  * for: when ssh has read our HostName, the `host` of a Match is 127.0.0.1.
  */
-export const exceptGuest = `Match !originalhost ${alias}`;
+export const exceptGuest = `Match ${notGuest}`;
 
 /** The line by which another ssh_config takes in ours. */
 export const includeLine = (path: string): string => `Include ${quoted(path)}`;

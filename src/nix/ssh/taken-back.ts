@@ -5,7 +5,8 @@
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { run, succeeded } from '../../system/process/child.ts';
-import { alias, exceptGuest } from './stanza.ts';
+import { askMs, textOf, type SshAsker } from './ask-ssh.ts';
+import { alias, exceptGuest, guestAddress, guestUser, notGuest } from './stanza.ts';
 import {
   isPassedOver,
   loopbackOf,
@@ -29,6 +30,8 @@ export interface TakenBack {
   readonly left: readonly LeftOption[];
   /** The first of the configurations could be asked for. */
   readonly isHeard: boolean;
+  /** ssh was not done with one of them in time. */
+  readonly isUnfinished: boolean;
 }
 
 interface TakenBackOptions {
@@ -38,51 +41,71 @@ interface TakenBackOptions {
   readonly configurations: readonly (readonly string[])[];
   /** Every ssh at hand, by its path: one that does not know a word would stop at it for every host. */
   readonly programs: readonly string[];
+  readonly asker: SshAsker;
   readonly signal: AbortSignal;
 }
 
 /** A name that a `Host *` is meant for too, and nothing of ours. */
 const sibling = `${alias}-sibling`;
 
-/** Asks ssh, by each of the configurations, what it would set for a host of nobody's: that is meant for ours too. */
+// Nobody's name server is asked for a name that is nobody's; and nothing keeps ssh from the command that is there to be matched.
+const asNix = ['-oCanonicalizeHostname=no', '-oRemoteCommand=none'];
+const nixCommand = ['nix-daemon', '--stdio'];
+
+/**
+ * The guest as lines above ours know it, by its name alone; as lines below ours do, which a Match may go by (`Match host 127.0.0.1`,
+ * `Match user builder`); both by a name of nobody's, for which our stanza says nothing. And itself, for lines that are for it alone.
+ */
+const asGuest: readonly (readonly string[])[] = [
+  [...asNix, sibling, ...nixCommand],
+  [`-oHostName=${guestAddress}`, `-oUser=${guestUser}`, ...asNix, sibling, ...nixCommand],
+  [...asNix, alias, ...nixCommand],
+];
+
+type Found = SetOption & { readonly listing: string; readonly isForAll: boolean };
+
+/** Asks ssh, by each of the configurations, what it would set for a host like ours. */
 export async function takenBack(options: TakenBackOptions): Promise<TakenBack> {
-  const known = newerOptions(loopbackOf(process.platform));
-  const found = new Map<NewerOption, SetOption & { readonly listing: string }>();
-  let isHeard: boolean | undefined;
-  for (const file of options.configurations) {
-    const listing = await listingOf(sibling, file, options);
-    isHeard ??= listing !== '';
-    for (const each of setIn(listing, known)) found.set(each.option, { ...each, listing });
-  }
+  const { found, isHeard, isUnfinished } = await findSet(options);
   const said: NewerOption[] = [];
   const left: LeftOption[] = [];
-  for (const { option, value, listing } of found.values()) {
+  for (const { option, value, listing, isForAll } of found.values()) {
     const why = isPassedOver(listing, option)
       ? leftFor.passedOver
-      : await unknownTo(option, options);
+      : isForAll
+        ? await unknownTo(option, options)
+        : leftFor.named;
     if (why === undefined) said.push(option);
     else left.push({ option, value, why });
   }
-  return { said, left, isHeard: isHeard === true };
+  return { said, left, isHeard, isUnfinished };
 }
 
-/** All that ssh would set for a host; nothing where it does not say. */
-async function listingOf(
-  host: string,
-  configuration: readonly string[],
-  { ssh, signal }: TakenBackOptions,
-): Promise<string> {
-  const [program = 'ssh', ...before] = ssh;
-  // Nobody's name server is asked for a name that is nobody's.
-  const argv = [...before, ...configuration, '-oCanonicalizeHostname=no', '-G', host];
-  const ran = await run(program, argv, { timeoutMs: 10_000, signal });
-  return succeeded(ran) ? ran.stdout : '';
+/** The options that reach a host like ours, each as it was found first. */
+async function findSet({ ssh, configurations, asker }: TakenBackOptions) {
+  const known = newerOptions(loopbackOf(process.platform));
+  const found = new Map<NewerOption, Found>();
+  let isHeard: boolean | undefined;
+  let isUnfinished = false;
+  for (const file of configurations)
+    for (const [index, argv] of asGuest.entries()) {
+      const listed = await asker.ask({ ssh, file, argv });
+      const listing = textOf(listed);
+      isHeard ??= listing !== '';
+      isUnfinished ||= listed.kind === 'unfinished';
+      const isForAll = index < asGuest.length - 1;
+      for (const each of setIn(listing, known))
+        if (found.get(each.option)?.isForAll !== true)
+          found.set(each.option, { ...each, listing, isForAll });
+    }
+  return { found, isHeard: isHeard === true, isUnfinished };
 }
 
 /** Why one is left. */
 export const leftFor = {
   passedOver:
     'IgnoreUnknown there shows that an ssh that does not support it also reads these files',
+  named: `it is set for ${alias} itself`,
   unknown: (program: string) => `${program} does not support it and would fail for every host`,
 };
 
@@ -95,6 +118,15 @@ export const describeLeft = (
     ({ option: { name }, value, why }) =>
       `${name} ${value}${where(name)} also applies to the guest, and linuxkit-builder cannot override it: ${why}. Put it directly below a line \`${exceptGuest}\`, or remove it.`,
   );
+
+/** `where`: ` (FILE, line 3)`, of each Match that runs a command; empty where none is found. */
+export const describeUnfinished = (where: string): string =>
+  where === ''
+    ? `ssh did not finish reading its configuration within ${askMs / 1000} s`
+    : `ssh did not finish reading its configuration within ${askMs / 1000} s: it waits for a command of \`Match exec\`${where}`;
+
+/** What a person does about such a command. */
+export const excludeCommand = `Put \`${notGuest}\` before \`exec\` in that line, so that ssh does not run the command for ${alias}, or remove the line.`;
 
 /** Tried with each ssh, for a host that is not ours; undefined where all know the word. */
 async function unknownTo(

@@ -4,10 +4,17 @@ import type { Layout } from '../../config/layout.ts';
 import { daemonVariable } from '../daemon-environment.ts';
 import type { SystemPaths } from '../../host/system-paths.ts';
 import { loopbackOf, newerOptions, saidIn } from './newer.ts';
-import { takenBack, type TakenBack } from './taken-back.ts';
+import {
+  describeLeft,
+  describeUnfinished,
+  excludeCommand,
+  takenBack,
+  type TakenBack,
+} from './taken-back.ts';
+import { whereRun, whereSet } from './where-set.ts';
+import type { SshAsker } from './ask-ssh.ts';
 import { alias } from './stanza.ts';
 import { saysAllOf } from './effective.ts';
-import { run, succeeded } from '../../system/process/child.ts';
 import { isLoose, pathsTo } from '../../system/files/loose.ts';
 import { OthersFiles } from '../../system/files/others-files.ts';
 import { namesOnPath } from '../../system/process/find-program.ts';
@@ -18,6 +25,7 @@ interface World {
   readonly places: SystemPaths;
   readonly tree: string;
   readonly context: Pick<CliContext, 'env' | 'signal'>;
+  readonly asker: SshAsker;
 }
 
 /** What a configuration of ssh says of our host, before we write. */
@@ -29,52 +37,67 @@ export interface SshFound {
   };
   /** What counts for the guest too, and is not taken back. */
   readonly left: TakenBack['left'];
+  /** ssh was not done with it in time: a command that it runs takes too long. */
+  readonly isUnfinished: boolean;
 }
 
 /** What configure goes by of the user's ssh. In a tree the file that ssh would find by itself is named. */
 export async function userSsh(world: World & { readonly layout: Layout }): Promise<SshFound> {
-  const { layout, places, tree, context } = world;
+  const { layout, places, tree, asker } = world;
   const file = tree === '' ? undefined : join(places.home, '.ssh/config');
   // Where it is root's, too, it takes in root's file, and not the daemon's.
   const takenIn =
     places.home === places.rootHome
       ? undefined
-      : await isTakenIn({ ours: layout.sshConfig, file, signal: context.signal });
+      : await isTakenIn({ ours: layout.sshConfig, file, asker });
   return foundIn(takenIn, await userTakenBack(world));
 }
 
 /** And of root's, as far as we may read it. */
 export async function rootSsh(world: World & { readonly sudo: boolean }): Promise<SshFound> {
   const { sshConfig: ours, ssh: file } = world.places.roots;
-  const takenIn = await isTakenIn({ ours, file, signal: world.context.signal });
+  const takenIn = await isTakenIn({ ours, file, asker: world.asker });
   return foundIn(takenIn, await rootTakenBack(world));
 }
 
-const foundIn = (takenIn: boolean | undefined, { said, left }: TakenBack): SshFound => ({
+const foundIn = (
+  takenIn: boolean | undefined,
+  { said, left, isUnfinished }: TakenBack,
+): SshFound => ({
   known: { takenIn, takenBack: said },
   left,
+  isUnfinished,
 });
+
+/** What a person is to know of it, a sentence or two each. */
+export const describeFound = (
+  { left, isUnfinished }: SshFound,
+  asked: Parameters<typeof whereRun>[0],
+): readonly string[] => [
+  ...(isUnfinished ? [`${describeUnfinished(whereRun(asked))}. ${excludeCommand}`] : []),
+  ...describeLeft(left, (name) => whereSet(name, asked)),
+];
 
 interface TakenInOptions {
   /** The file of ours that it is to take in, as it is now. */
   readonly ours: string;
   /** The configuration; undefined for the one that ssh finds by itself. */
   readonly file: string | undefined;
-  readonly signal: AbortSignal;
+  readonly asker: SshAsker;
 }
 
 /**
  * Whether somebody's configuration of ssh takes in ours, by the word of ssh itself: where a line stands, and how it is written, is theirs.
- * Undefined where ssh does not say: there is none, ours is not there yet, or it stumbles over a line.
+ * Undefined where ssh does not say: there is none, ours is not there yet, it stumbles over a line, or does not end.
  */
 export async function isTakenIn({
   ours,
   file,
-  signal,
+  asker,
 }: TakenInOptions): Promise<boolean | undefined> {
-  const list = async (argv: readonly string[]) => {
-    const ran = await run('ssh', ['-G', ...argv, alias], { timeoutMs: 10_000, signal });
-    return succeeded(ran) ? ran.stdout : undefined;
+  const list = async (named: readonly string[]) => {
+    const listed = await asker.ask({ ssh: ['ssh'], file: named, argv: [alias] });
+    return listed.kind === 'listed' ? listed.text : undefined;
   };
   const text = new OthersFiles().read(ours);
   const alone = text === undefined ? undefined : await list(['-F', ours]);
@@ -84,34 +107,44 @@ export async function isTakenIn({
 }
 
 /** What the user's stanza takes back of others' options. */
-export const userTakenBack = ({ places, tree, context }: World): Promise<TakenBack> =>
-  takenBack({
+export async function userTakenBack({
+  layout,
+  places,
+  tree,
+  context,
+  asker,
+}: World & { readonly layout: Layout }): Promise<TakenBack> {
+  const found = await takenBack({
     ssh: ['ssh'],
     configurations: [tree === '' ? [] : ['-F', join(places.home, '.ssh/config')]],
     programs: sshAtHand(tree, context.env),
+    asker,
     signal: context.signal,
   });
+  return found.isUnfinished ? withSaidBefore(found, layout.sshConfig) : found;
+}
 
 /**
  * The same of root's: asked as root where we are root, or `sudo` may be without a question; else as far as its files can be read, and what
  * was taken back before stays: whether sudo asks for a password decides nothing.
  */
 export async function rootTakenBack(world: World & { readonly sudo: boolean }): Promise<TakenBack> {
-  const { places, tree, context, sudo } = world;
+  const { places, tree, context, asker, sudo } = world;
   const own = ['-F', places.roots.ssh];
   const programs = sshAtHand(tree, context.env);
   const ask = (ssh: readonly string[], ...configurations: readonly (readonly string[])[]) =>
-    takenBack({ ssh, configurations, programs, signal: context.signal });
-  if (tree !== '') return ask(['ssh'], own);
-  const asRoot = commandOfRoot(programs, sudo);
+    takenBack({ ssh, configurations, programs, asker, signal: context.signal });
+  const kept = (found: TakenBack) => withSaidBefore(found, places.roots.sshConfig);
+  const asRoot = tree === '' ? commandOfRoot(programs, sudo) : ['ssh'];
   if (asRoot !== undefined) {
-    const found = await ask(asRoot, [], own, everybodys);
-    if (found.isHeard) return found;
+    const found = await (tree === '' ? ask(asRoot, [], own, everybodys) : ask(asRoot, own));
+    if (found.isUnfinished) return kept(found);
+    if (found.isHeard || tree !== '') return found;
   }
-  return withSaidBefore(await ask(['ssh'], own, everybodys), places.roots.sshConfig);
+  return kept(await ask(['ssh'], own, everybodys));
 }
 
-/** `path`: root's stanza, as it is now. */
+/** `path`: the stanza, as it is now. */
 function withSaidBefore(found: TakenBack, path: string): TakenBack {
   const before = new OthersFiles().read(path) ?? '';
   const kept = saidIn(before, newerOptions(loopbackOf(process.platform)));

@@ -1,9 +1,8 @@
-/** Where ssh's configuration of this machine sets an option, for people. */
-import { readdirSync } from 'node:fs';
+/** Where ssh's configuration of this machine sets an option, or runs a command, for people. */
 import { join } from 'node:path';
 import { OthersFiles } from '../../system/files/others-files.ts';
 import type { SystemPaths } from '../../host/system-paths.ts';
-import { placesOfOption } from './effective.ts';
+import { configLines, matching, runsCommand, setsOption, type ConfigLine } from './config-lines.ts';
 
 /** Whose configuration, and where it lies; `tree` stands for /. */
 interface Asked {
@@ -13,27 +12,21 @@ interface Asked {
 }
 
 /** ` (FILE, line N and FILE, line N)`; empty where none is found, or to be read. */
-export function whereSet(name: string, { who, places, tree }: Asked): string {
+export const whereSet = (name: string, asked: Asked): string =>
+  whereLines(setsOption(name.toLowerCase()), asked);
+
+/** The same of commands that ssh runs to know what counts for a host. */
+export const whereRun = (asked: Asked): string => whereLines(runsCommand, asked);
+
+function whereLines(isMeant: (line: ConfigLine) => boolean, { who, places, tree }: Asked): string {
   const home = who === 'root' ? places.rootHome : places.home;
-  const at = (path: string) => join(tree === '' ? '/' : tree, path);
+  const system = join(tree === '' ? '/' : tree, 'etc/ssh');
   const files = [
     join(home, '.ssh/config'),
-    at('etc/ssh/ssh_config'),
-    ...namesIn(at('etc/ssh/ssh_config.d')),
+    join(system, 'ssh_config'),
+    ...matching(join(system, 'ssh_config.d/*.conf')),
   ];
-  const found = placesOfOption(name.toLowerCase(), files, { read: new OthersFiles().read, home });
+  const found = configLines(files, { read: new OthersFiles().read, home }).filter(isMeant);
   const where = found.map(({ file, line }) => `${file}, line ${line}`).join(' and ');
   return where === '' ? '' : ` (${where})`;
-}
-
-function namesIn(folder: string): string[] {
-  try {
-    return readdirSync(folder)
-      .filter((name) => name.endsWith('.conf'))
-      .sort()
-      .map((name) => join(folder, name));
-  } catch {
-    // None, or not for us to read.
-    return [];
-  }
 }

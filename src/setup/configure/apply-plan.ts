@@ -99,6 +99,7 @@ export const noKeeper = advice`Warning: this system does not run systemd, so not
 async function planAlone(run: ConfigureRun, before: ConfigureFacts): Promise<ConfigurePlan> {
   const { layout, context, flags, say } = run;
   // Whoever had the lock may have taken our lines out of ssh's configuration.
+  run.asker.forget();
   const facts = { ...before, userSsh: await userSsh(run) };
   const plan = await planOf(run, facts);
   refuseDisk(plan, run);

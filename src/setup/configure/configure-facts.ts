@@ -5,6 +5,7 @@ import type { CliContext } from '../../command/context.ts';
 import { ownerHere, readInstalled, refuseSecondUser } from '../../host/installed.ts';
 import { refuseSecondDirectory } from '../../host/other-builder.ts';
 import { systemPathsOf, type SystemPaths } from '../../host/system-paths.ts';
+import { SshAsker } from '../../nix/ssh/ask-ssh.ts';
 import { doorProxy } from '../../nix/ssh/door-helper.ts';
 import { rootSsh, userSsh, type SshFound } from '../../nix/ssh/user-ssh.ts';
 import { findNix, type NixVariant } from '../../nix/variant.ts';
@@ -22,6 +23,7 @@ export interface ConfigureRun {
   /** What stands for /; empty where that is / itself. */
   readonly tree: string;
   readonly say: (line: Text) => void;
+  readonly asker: SshAsker;
 }
 
 export interface ConfigureFacts {
@@ -74,6 +76,7 @@ export function runOf(
     tree,
     layout: layoutOf(flags.root),
     places: systemPathsOf(tree),
+    asker: new SshAsker(context.signal),
     said: () => said,
     say: (line) => {
       said++;

@@ -5,8 +5,7 @@ import { nativeSystem } from '../../domain/guest-system.ts';
 import type { CliContext } from '../../command/context.ts';
 import { extraSystemWarnings } from '../../nix/extra-systems.ts';
 import { featureWarnings } from '../../nix/features.ts';
-import { describeLeft } from '../../nix/ssh/taken-back.ts';
-import { whereSet } from '../../nix/ssh/where-set.ts';
+import { describeFound } from '../../nix/ssh/user-ssh.ts';
 import { describeNix } from '../../nix/variant.ts';
 import { warningsOf } from '../../nix/warnings.ts';
 import { userServiceFor } from '../../service/service.ts';
@@ -112,10 +111,10 @@ function warningsFor(
 ): readonly Text[] {
   const { system } = config;
   const ownSystem = process.platform === 'linux' ? nativeSystem(process.arch) : undefined;
+  // Looked up when our lines are in: they move those of others.
   const ofSsh = [
-    // Looked up when our lines are in: they move those of others.
-    ...describeLeft(userSsh.left, (name) => whereSet(name, { ...run, who: 'user' })),
-    ...describeLeft(rootSsh.left, (name) => whereSet(name, { ...run, who: 'root' })),
+    ...describeFound(userSsh, { ...run, who: 'user' }),
+    ...describeFound(rootSsh, { ...run, who: 'root' }),
   ];
   return [
     ...featureWarnings(config.features, guest.kvm),

@@ -19,6 +19,7 @@ import { systemPath } from '../../system/process/find-program.ts';
 import { Exit, Failed, type Failure } from '../../system/failure.ts';
 import { isLoose, pathsTo } from '../../system/files/loose.ts';
 import type { CliContext } from '../../command/context.ts';
+import { SshAsker } from '../../nix/ssh/ask-ssh.ts';
 import { rootTakenBack } from '../../nix/ssh/user-ssh.ts';
 
 /** `configure --root-part`: the values are on the input. */
@@ -42,7 +43,8 @@ async function needsOf(
   const owner = await askingUser(context);
   refuseSecondUser(readInstalled(paths.installed), owner.uid);
   const keeper = machinesKeeper(detectNix(tree, ''));
-  const takenBack = (await rootTakenBack({ places, tree, context, sudo: false })).said;
+  const asker = new SshAsker(context.signal);
+  const takenBack = (await rootTakenBack({ places, tree, context, asker, sudo: false })).said;
   const proxy = await doorProxy(told, paths, context.signal);
   return rootNeeds({ ...told, paths, owner, keeper, takenBack, proxy });
 }

@@ -111,6 +111,8 @@ export interface RunOptions {
   readonly maxBytes?: number;
   /** Give it the terminal: nothing is captured; of `errors`, its output is. */
   readonly terminal?: boolean | 'errors';
+  /** In a session of its own: where it takes too long, what it started ends with it. It has no terminal, by which sudo knows its user. */
+  readonly group?: boolean;
 }
 
 export interface CommandResult {
@@ -132,6 +134,8 @@ export async function run(
   const child = execa(program, [...argv], optionsFor(options));
   dropOutputs(child);
   const result = await child;
+  const isCut = result.timedOut || result.isCanceled;
+  if (options.group === true && isCut) signalGroup(child.pid ?? 0, 'SIGKILL');
   return { ended: endOf(result), stdout: textOf(result.stdout), stderr: textOf(result.stderr) };
 }
 
@@ -150,6 +154,7 @@ const optionsFor = (options: RunOptions) => ({
   ...(options.signal === undefined ? {} : { cancelSignal: options.signal }),
   ...(options.env === undefined ? {} : { env: { ...options.env }, extendEnv: false }),
   ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+  ...(options.group === true ? { detached: true } : {}),
 });
 
 /** True when a command ran and exited 0. */

@@ -93,7 +93,7 @@ export function examine(wanted: WantedFile): Examined {
   const owner = target.startsWith('/nix/store/') ? target : wanted.keeper;
   if (owner !== undefined)
     return isDeclared(wanted) ? { kind: 'declared' } : { kind: 'in-store', target: owner };
-  if (wanted.leavesLinks === true && linkOf(wanted.path) !== undefined)
+  if (wanted.leavesLinks === true ? linkOf(wanted.path) !== undefined : leadsNowhere(wanted.path))
     return isDeclared(wanted) ? { kind: 'declared' } : { kind: 'link', target };
   const before = readBefore(wanted.path);
   if (before === 'hidden') return { kind: 'hidden' };
@@ -102,6 +102,10 @@ export function examine(wanted: WantedFile): Examined {
     ? { kind: 'change', change }
     : { kind: 'right', standing: before.standing };
 }
+
+/** A link whose file could not even be made: what it leads into is not mounted, say. */
+const leadsNowhere = (path: string): boolean =>
+  linkOf(path) !== undefined && !existsSync(path) && !existsSync(dirname(finalTarget(path)));
 
 /** What is there now; undefined where nothing is, `hidden` where we may not read it. */
 function readBefore(path: string): FileChange['before'] | 'hidden' {
@@ -151,7 +155,9 @@ export function applyChange({ wanted, before, after, mode }: FileChange): void {
   // A new file would take over the owner of the old one; what is ours must be ours.
   if (wanted.content.kind === 'whole' && before !== undefined && isForeign(before.standing))
     rmSync(wanted.path);
-  writeWhole(wanted.path, after, { mode, alone: wanted.content.kind === 'whole' });
+  // A link of somebody's stays, also where nothing is at its end yet.
+  const path = wanted.content.kind === 'block' ? finalTarget(wanted.path) : wanted.path;
+  writeWhole(path, after, { mode, alone: wanted.content.kind === 'whole' });
 }
 
 function isDeclared({ path, content }: WantedFile): boolean {

@@ -34,8 +34,9 @@ export function undoStepsOf(
 }
 
 /** Does it. */
-export function applyUndo({ receipt: { path }, undo }: UndoStep): void {
-  if (undo.kind === 'delete') removeFile(path);
+export function applyUndo({ receipt: { path, put }, undo }: UndoStep): void {
+  // A link to a file of others is theirs, and led nowhere before.
+  if (undo.kind === 'delete') removeFile(put === 'block' ? finalTarget(path) : path);
   if (undo.kind === 'delete-directory') rmdirSync(path);
   if (undo.kind === 'write' || undo.kind === 'put-back')
     writeWhole(path, undo.bytes, { mode: undo.mode });

@@ -1,4 +1,13 @@
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -7,6 +16,7 @@ import { layoutOf } from '../../src/config/layout.ts';
 import { rootRequest, userNeeds, type Builder } from '../../src/setup/builder-files.ts';
 import { applyJournalled } from '../../src/setup/survey.ts';
 import { withRoots } from '../../src/host/system-paths.ts';
+import { applyUndo, undoStepsOf } from '../../src/host/undo.ts';
 import { readReceipts } from '../../src/host/receipts.ts';
 import { ownFiles, rootFiles, rootValuesOf } from '../../src/setup/root/root-plan.ts';
 import { run } from '../../src/system/process/child.ts';
@@ -80,6 +90,31 @@ describe("the user's part", () => {
     symlinkSync(dotfile, ssh);
     apply();
     expect(userNeeds(builder).changes).toEqual([]);
+  });
+
+  test('writes through a link at whose end nothing is yet, and gives it back', () => {
+    mkdirSync(join(builder.places.home, '.ssh'), { recursive: true });
+    mkdirSync(join(tree, 'dotfiles'));
+    const dotfile = join(tree, 'dotfiles/ssh');
+    symlinkSync('../../dotfiles/ssh', ssh);
+    apply();
+    expect(readlinkSync(ssh)).toBe('../../dotfiles/ssh');
+    expect(readFileSync(dotfile, 'utf8')).toContain(`Include "${builder.layout.sshConfig}"`);
+    expect(userNeeds(builder)).toMatchObject({ changes: [], byHand: [] });
+    undoStepsOf(readReceipts(builder.layout.receipts)).forEach(applyUndo);
+    expect(readlinkSync(ssh)).toBe('../../dotfiles/ssh');
+    expect(existsSync(dotfile)).toBe(false);
+  });
+
+  test('leaves a link into a directory that is not there, and says what to add', () => {
+    mkdirSync(join(builder.places.home, '.ssh'), { recursive: true });
+    const target = join(tree, 'not-mounted/ssh');
+    symlinkSync(target, ssh);
+    const { changes, byHand } = userNeeds(builder);
+    expect(changes.map(({ wanted }) => wanted.path)).not.toContain(ssh);
+    expect(byHand.map(({ path }) => path)).toEqual([ssh]);
+    apply();
+    expect(readlinkSync(ssh)).toBe(target);
   });
 
   test('interrupted, writes no further file', () => {

@@ -60,6 +60,11 @@ const trees: Readonly<Record<string, (rig: Rig) => void>> = {
     mkdirSync(dirname(root.ssh), { recursive: true });
     symlinkSync('../../dotfiles/ssh', root.ssh);
   },
+  'links that lead nowhere': ({ root, tree }) => {
+    mkdirSync(dirname(root.ssh), { recursive: true });
+    symlinkSync('../../dotfiles/ssh', root.ssh);
+    symlinkSync(join(tree, 'machines'), root.machines);
+  },
   'links into the Nix store': ({ root }) => {
     symlinkSync('/nix/store/00000000000000000000000000000000-machines', root.machines);
   },

@@ -95,7 +95,7 @@ leave() { # DIRECTORY
 if [ -L "$machines" ]; then echo "Left $machines: it is a link."; else
 ${cuttingOut('machines', listed, replaced.machines)}undo "$machines" ${isMade(paths.machines)}
 fi
-if [ -L "$ssh" ]; then printf '%s\\n' "Left $ssh: it is a link. Remove this line from it: "${quotedWord(lines.ssh.line)}; else
+if [ -L "$ssh" ]; then [ ! -e "$ssh" ] || printf '%s\\n' "Left $ssh: it is a link. Remove this line from it: "${quotedWord(lines.ssh.line)}; else
 ${cuttingOut('ssh', includes, replaced.ssh)}undo "$ssh" ${isMade(paths.ssh)}
 fi
 for file in "$machines" "$ssh"; do

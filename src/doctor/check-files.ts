@@ -5,7 +5,7 @@ import type { CheckVerdict } from './check-runner.ts';
 import { rootRequest, userNeeds, type Builder } from '../setup/builder-files.ts';
 import { knownProxy } from '../nix/ssh/door-helper.ts';
 import type { FileChange } from '../host/file-change.ts';
-import { findNix, machinesKeeper } from '../nix/variant.ts';
+import { machinesKeeper } from '../nix/variant.ts';
 import { rootNeeds } from '../setup/root/root-files.ts';
 import { leadSameWay } from '../nix/ssh/stanza.ts';
 import { isAsBefore, rootDriftOf } from '../setup/root/root-drift.ts';
@@ -30,7 +30,7 @@ import { rootSsh, userSsh } from '../nix/ssh/user-ssh.ts';
 
 /** What configure would write. */
 async function builderOf(facts: DoctorFacts): Promise<Builder> {
-  const { layout, places, config, context } = facts;
+  const { layout, places, config, nix } = facts;
   const { host } = readIdentity(layout);
   return {
     layout,
@@ -41,7 +41,7 @@ async function builderOf(facts: DoctorFacts): Promise<Builder> {
     hostPublicKey: host.public,
     owner: ownerHere(layout.root),
     service: [],
-    keeper: machinesKeeper(await findNix(context)),
+    keeper: machinesKeeper(await nix()),
     ...(await userSsh(facts)).known,
   };
 }

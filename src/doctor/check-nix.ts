@@ -4,7 +4,7 @@ import { counted } from '../domain/counted.ts';
 import type { Check, CheckVerdict } from './check-runner.ts';
 import { nixConflicts } from '../nix/conflicts.ts';
 import { ourEntryIn, withIncluded } from '../nix/machines.ts';
-import { describeNix, findNix } from '../nix/variant.ts';
+import { describeNix } from '../nix/variant.ts';
 import { alias } from '../nix/ssh/stanza.ts';
 import { machinesWarnings } from '../nix/warnings.ts';
 import { OthersFiles } from '../system/files/others-files.ts';
@@ -43,8 +43,8 @@ export const nixChecks = (facts: DoctorFacts): readonly Check[] => [
 
 const configure = ours('configure');
 
-async function nix({ context, places }: DoctorFacts): Promise<CheckVerdict> {
-  const variant = await findNix(context);
+async function nix({ nix, places }: DoctorFacts): Promise<CheckVerdict> {
+  const variant = await nix();
   if (variant === undefined)
     return {
       kind: 'bad',
@@ -52,16 +52,23 @@ async function nix({ context, places }: DoctorFacts): Promise<CheckVerdict> {
       why: `Neither a nix program nor /nix was found; its settings would be in ${places.etcNix}.`,
       remedy: 'Install it: https://nixos.org/download',
     };
-  return { kind: 'good', fact: describeNix(variant) };
+  return variant.broken === undefined
+    ? { kind: 'good', fact: describeNix(variant) }
+    : {
+        kind: 'bad',
+        what: 'The nix program does not run, not even without any settings.',
+        why: variant.broken,
+        remedy: 'Reinstall Nix: https://nixos.org/download',
+      };
 }
 
 async function nixSettings(facts: DoctorFacts): Promise<CheckVerdict> {
-  const { context, places, tree, config } = facts;
+  const { context, places, tree, config, nix } = facts;
   const { system } = config();
   const [worst, ...others] = nixConflicts({
     places,
     tree,
-    variant: await findNix(context),
+    variant: await nix(),
     system,
     ownSystem: process.platform === 'linux' ? nativeSystem(process.arch) : undefined,
     env: context.env,
@@ -76,6 +83,7 @@ async function nixSettings(facts: DoctorFacts): Promise<CheckVerdict> {
         what: worst.message,
         why: others.map(({ message }) => message).join(' '),
         remedy: worst.hint,
+        ...(worst.quotes !== undefined && { quotes: worst.quotes }),
       }
     : { kind: 'note', fact: worst.message, why };
 }

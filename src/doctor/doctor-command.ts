@@ -1,7 +1,7 @@
 /** `doctor`, as it is called and as it answers. */
 import type { Command } from 'commander';
-import type { Layout } from '../config/layout.ts';
 import type { Finding } from './check-runner.ts';
+import type { DoctorFacts } from './facts.ts';
 import { advice, type Text, textLines } from '../system/advice.ts';
 import { Exit } from '../system/failure.ts';
 import { fileToWrite } from '../command/option-values.ts';
@@ -40,13 +40,15 @@ export function doctorVerb(program: Command, context: CliContext): void {
       }
       const layout = layoutFor(options, context, 'mend');
       const display = options.json === true ? noDisplay : await displayFor(context);
-      const findings = await findAll(layout, context, { fix: options.fix === true, display });
+      const { doctorFacts } = await import('./facts.ts');
+      const facts = doctorFacts(layout, context);
+      const findings = await findAll(facts, { fix: options.fix === true, display });
       display.end();
       context.out(options.json === true ? findingsJson(findings) : summary(findings));
       if (options.report !== undefined) {
         const { writeReport } = await import('./report/report.ts');
         const found = findings.flatMap(findingLines);
-        const input = { layout, context, version: program.version() ?? 'unknown', found };
+        const input = { ...facts, version: program.version() ?? 'unknown', found };
         context.err(reportWritten(await writeReport(options.report, input)));
       }
       if (findings.some(({ kind }) => kind === 'bad')) context.exit(Exit.general);
@@ -55,18 +57,15 @@ export function doctorVerb(program: Command, context: CliContext): void {
 
 /** Runs all checks, in the order in which they rest on each other. */
 async function findAll(
-  layout: Layout,
-  context: CliContext,
+  facts: DoctorFacts,
   { fix, display }: { readonly fix: boolean; readonly display: Display },
 ): Promise<readonly Finding[]> {
   const { runChecks } = await import('./check-runner.ts');
-  const { doctorFacts } = await import('./facts.ts');
   const { machineChecks } = await import('./host/check-host.ts');
   const { lifeChecks } = await import('./check-life.ts');
   const { nixChecks } = await import('./check-nix.ts');
-  const facts = doctorFacts(layout, context);
   const checks = [...machineChecks(facts), ...lifeChecks(facts), ...nixChecks(facts)];
-  return runChecks(checks, { fix, signal: context.signal, ...display });
+  return runChecks(checks, { fix, signal: facts.context.signal, ...display });
 }
 
 /** Shows the findings to a person while they come. */

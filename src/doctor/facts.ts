@@ -11,6 +11,7 @@ import type { FoundStatus } from '../supervisor/status/status.ts';
 import type { Status } from '../supervisor/status/status-schema.ts';
 import { SshAsker } from '../nix/ssh/ask-ssh.ts';
 import { findProgram, tryProgram } from '../system/process/find-program.ts';
+import { findNix } from '../nix/variant.ts';
 import { driverFor } from '../vm/choose-vm.ts';
 import type { VmDriver } from '../vm/vm-driver.ts';
 import type { CliContext } from '../command/context.ts';
@@ -32,6 +33,8 @@ export interface DoctorFacts {
   readonly find: () => Promise<FoundStatus>;
   /** What the living daemon said when it was asked last; fails where there is none. */
   readonly status: () => Status;
+  /** This machine's, asked once. */
+  readonly nix: () => ReturnType<typeof findNix>;
   readonly program: (name: string) => string;
   readonly tryProgram: (name: string) => string | undefined;
 }
@@ -40,6 +43,7 @@ export interface DoctorFacts {
 export function doctorFacts(layout: Layout, context: CliContext): DoctorFacts {
   const tree = context.env['LINUXKIT_BUILDER_TREE'] ?? '';
   let found: FoundStatus | undefined;
+  let nix: ReturnType<typeof findNix> | undefined;
   const path = context.env['PATH'];
   const config = () => {
     const { config: read } = readSettings(layout);
@@ -61,6 +65,7 @@ export function doctorFacts(layout: Layout, context: CliContext): DoctorFacts {
       if (found?.daemon !== 'alive') throw new Error('the daemon was looked for before');
       return found.status;
     },
+    nix: () => (nix ??= findNix(context)),
     program: (name) => findProgram(name, path),
     tryProgram: (name) => tryProgram(name, path),
   };

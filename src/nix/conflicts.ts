@@ -36,7 +36,7 @@ export function nixConflicts(options: NixConflictOptions): NixConflict[] {
     ...elsewhere(yours),
     ...(isSingle ? [] : buildersConflict(yours.find('builders'), { machines, read }, 'yours')),
   ];
-  return worstFirst([...forAll, ...forYou, ...unreadConflicts(others)]);
+  return worstFirst([...refusals(options), ...forAll, ...forYou, ...unreadConflicts(others)]);
 }
 
 const worstFirst = (all: readonly NixConflict[]): NixConflict[] => [
@@ -44,6 +44,28 @@ const worstFirst = (all: readonly NixConflict[]): NixConflict[] => [
   ...all.filter(({ weight, isOrdinary }) => weight === 'some-builds' && isOrdinary !== true),
   ...all.filter(({ isOrdinary }) => isOrdinary === true),
 ];
+
+/** Settings with which Nix does nothing at all. */
+function refusals({ variant, places }: NixConflictOptions): NixConflict[] {
+  if (variant?.refused === undefined) return [];
+  const { whose, words: quotes } = variant.refused;
+  const { message, hint } = {
+    all: {
+      message: `Nix refuses the settings in ${places.roots.nixConf}, or in a file that it includes, so nothing can be built.`,
+      hint: 'Fix what Nix names when you run: nix --version',
+    },
+    daemon: {
+      message: 'Nix refuses the NIX_CONFIG that nix-daemon is given, so nothing can be built.',
+      hint: 'Fix it in the service of nix-daemon.',
+    },
+    yours: {
+      message:
+        'Nix refuses settings of your own (your nix.conf, or NIX_CONFIG), so you cannot build anything.',
+      hint: 'Fix what Nix names when you run: nix --version',
+    },
+  }[whose];
+  return [{ weight: 'no-builds', message, hint, quotes }];
+}
 
 function buildersConflict(
   setting: NixSetting | undefined,

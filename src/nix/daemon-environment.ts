@@ -11,6 +11,9 @@ export interface Variable {
   readonly value: string;
 }
 
+/** What its program gets of it: systemd writes line breaks as `\\n`. */
+export const unescaped = ({ value }: Variable): string => value.replaceAll('\\n', '\n');
+
 /** The definition that counts, or undefined where none is set; `tree` stands for /. */
 export function daemonVariable(
   name: string,

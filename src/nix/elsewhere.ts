@@ -9,6 +9,8 @@ export interface NixConflict {
   readonly isOrdinary?: boolean;
   readonly message: string;
   readonly hint: string;
+  /** Words of Nix's that repeat a piece of a person's file: shown to that person alone. */
+  readonly quotes?: string;
 }
 
 /** After `sets`, in a sentence. */

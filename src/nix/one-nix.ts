@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { SystemPaths } from '../host/system-paths.ts';
 import type { OthersFiles } from '../system/files/others-files.ts';
 import { settingOf, type NixSetting } from './conf.ts';
-import { daemonVariable, type Variable } from './daemon-environment.ts';
+import { daemonVariable, unescaped, type Variable } from './daemon-environment.ts';
 import type { NixVariant } from './variant.ts';
 
 /** Whose settings are read. */
@@ -55,12 +55,11 @@ export function nixesHere(
   };
 }
 
-/** Stands among files for what the variable says; systemd writes its line breaks as `\\n`. */
+/** Stands among files for what the variable says. */
 const variable = 'NIX_CONFIG';
 
 function finder(paths: readonly string[], said: Variable | undefined, others: OthersFiles): Find {
-  const read = (path: string) =>
-    path === variable ? said?.value.replaceAll('\\n', '\n') : others.read(path);
+  const read = (path: string) => (path === variable ? said && unescaped(said) : others.read(path));
   const named = (setting: NixSetting) =>
     setting.file === variable && said !== undefined
       ? { ...setting, file: `${variable} in ${said.file}` }

@@ -3,10 +3,12 @@ import { OthersFiles } from '../system/files/others-files.ts';
 import { finalTarget } from '../system/files/final-target.ts';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { run, succeeded } from '../system/process/child.ts';
 import { tryProgram } from '../system/process/find-program.ts';
 import type { CliContext } from '../command/context.ts';
 import { statsIfThere } from '../system/stats.ts';
+import { systemPathsOf } from '../host/system-paths.ts';
+import { daemonVariable, unescaped } from './daemon-environment.ts';
+import { askVersion, type RefusedSettings } from './settings/refused-settings.ts';
 
 /** What is to be known of it before its settings are changed. */
 export interface NixVariant {
@@ -25,15 +27,23 @@ export interface NixVariant {
   readonly restart: string | undefined;
   /** Where a person may write settings. */
   readonly settingsFile: string;
+  /** Settings with which it does nothing at all. */
+  readonly refused?: RefusedSettings;
+  /** Why its program does not run. */
+  readonly broken?: string;
 }
 
 /** This machine's, asked of nix itself; undefined where there is none. */
 export async function findNix({ env, signal }: CliContext): Promise<NixVariant | undefined> {
+  const tree = env['LINUXKIT_BUILDER_TREE'] ?? '';
   const nix = tryProgram('nix', env['PATH']);
-  const ran =
-    nix === undefined ? undefined : await run(nix, ['--version'], { timeoutMs: 10_000, signal });
-  const said = ran !== undefined && succeeded(ran) ? ran.stdout : undefined;
-  return detectNix(env['LINUXKIT_BUILDER_TREE'] ?? '', said);
+  if (nix === undefined) return detectNix(tree, undefined);
+  const places = systemPathsOf(tree);
+  const daemons = daemonVariable('NIX_CONFIG', tree, new OthersFiles());
+  const asked = { nix, env, places, tree, daemons: daemons && unescaped(daemons), signal };
+  const { said, ...wrong } = await askVersion(asked);
+  const variant = detectNix(tree, said);
+  return variant && { ...variant, ...wrong };
 }
 
 /** `tree` stands for /, `said` is what `nix --version` prints. Undefined where there is no Nix. */

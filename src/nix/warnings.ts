@@ -20,7 +20,9 @@ export function warningsOf(options: NixConflictOptions): string[] {
     ...machinesWarnings(machines, new OthersFiles().read(machines) ?? ''),
     ...nixConflicts(options)
       .filter(({ isOrdinary }) => isOrdinary !== true)
-      .map(({ message, hint }) => `${message} ${hint}`),
+      .map(({ message, hint, quotes }) =>
+        [message, ...(quotes === undefined ? [] : [`Nix says: ${quotes}.`]), hint].join(' '),
+      ),
     ...modeWarnings(join(places.home, '.ssh/config')),
   ];
 }

@@ -390,7 +390,7 @@ function plantAll({ layout, places, root, tree }: ReturnType<typeof configureRig
     root.nixConf,
     `netrc-file = ${join(tree, 'acme/netrc')}\naccess-tokens = github.com=${lower()}\nbuilders = ssh://${lower()}@${mixed()}.example x86_64-linux /etc/nix/${mixed()}\n!include acme.conf\n`,
   );
-  put(join(places.etcNix, 'acme.conf'), `include ${join(tree, 'acme/deep.conf')}\n`);
+  put(join(places.etcNix, 'acme.conf'), 'include ../../acme/deep.conf\n');
   put(
     join(tree, 'acme/deep.conf'),
     `builders = ${mark('jane.doe')}@${mark('hal9000.acmecorp.lan')} x86_64-linux /srv/acme/${mark('id_SECRETKEYNAME')}\naccess-tokens = gitlab.com=${digits()}\n`,

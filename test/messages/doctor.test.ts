@@ -28,6 +28,7 @@ import { FakeClock } from '../fakes/fake-clock.ts';
 import { ready } from './command-rig.ts';
 import { directoryShownAs, shownAs, tells } from './tell.ts';
 import { plainly, type Text } from '../../src/system/advice.ts';
+import { detectNix, type NixVariant } from '../../src/nix/variant.ts';
 
 const tree = directoryShownAs('/tree');
 const layout = layoutOf(join(tree, 'builder'));
@@ -57,6 +58,7 @@ interface Found {
   readonly unheard?: true;
   readonly program?: string;
   readonly missing?: readonly string[];
+  readonly nix?: NixVariant;
 }
 
 /** What `doctor` looks at, of a daemon that says so. */
@@ -88,10 +90,17 @@ function facts({ status = {}, gone, unheard, missing = [], ...more }: Found = {}
           : { daemon: 'alive', status: record, heard: unheard !== true },
       ),
     status: () => record,
+    nix: () => Promise.resolve(more.nix),
     program: () => path,
     tryProgram: (name) => (missing.includes(name) ? undefined : path),
   };
 }
+
+const aNix = (changes: Partial<NixVariant>): NixVariant => {
+  const found = detectNix(tree, 'nix (Nix) 2.31.0', 'linux');
+  if (found === undefined) throw new Error('it was said which Nix it is');
+  return { ...found, ...changes };
+};
 
 const linesOf = (verdict: CheckVerdict, name = 'check') => findingLines({ name, ...verdict });
 
@@ -263,6 +272,11 @@ tells('doctor', {
   },
   Nix: {
     'it is not installed': () => nix('nix'),
+    'it does not run': () => nix('nix', { nix: aNix({ broken: 'cannot open libnixmain.so' }) }),
+    'it refuses its settings': () =>
+      nix('nix settings', {
+        nix: aNix({ refused: { whose: 'all', words: "error: 'x' has invalid value 'y'" } }),
+      }),
     'nix-build is missing': () => nix('build', { missing: ['nix-build'] }),
     'a build works': () => nix('build'),
     'a build fails': () => nix('build', { program: program('', 3) }),

@@ -81,6 +81,7 @@ function conflicts(
   files: Readonly<Record<string, string>>,
   env: NodeJS.ProcessEnv = {},
   ownSystem = 'aarch64-darwin',
+  variant = nix({}),
 ): string[] {
   const root = join(tree, name);
   for (const [path, text] of Object.entries(files)) {
@@ -93,7 +94,7 @@ function conflicts(
     system: 'x86_64-linux',
     ownSystem,
     env,
-    variant: nix({}),
+    variant,
   }).flatMap(({ message, hint }) => [message, hint]);
 }
 
@@ -201,6 +202,10 @@ tells('nix', {
     'this machine builds, too': () => conflicts('own', {}, {}, 'x86_64-linux'),
     'this machine builds, with jobs': () =>
       conflicts('jobs', { 'etc/nix/nix.conf': 'max-jobs = 4\n' }, {}, 'x86_64-linux'),
+    'Nix refuses its settings': () =>
+      (['all', 'daemon', 'yours'] as const).flatMap((whose) =>
+        conflicts('refused', {}, {}, undefined, nix({ refused: { whose, words: 'error: no' } })),
+      ),
     'another store': () => conflicts('store', { 'etc/nix/nix.conf': 'store = ssh://other\n' }),
     'another store, by the environment': () => conflicts('remote', {}, { NIX_REMOTE: 'ssh://x' }),
     'other settings': () => conflicts('folder', {}, { NIX_CONF_DIR: '/elsewhere' }),
@@ -222,6 +227,15 @@ tells('nix', {
         ownSystem: undefined,
         env: {},
       }),
+    'Nix refuses its settings': () =>
+      warningsOf({
+        places: systemPathsOf(join(tree, 'builders')),
+        tree: join(tree, 'builders'),
+        variant: nix({ refused: { whose: 'all', words: 'error: no such setting' } }),
+        system: 'x86_64-linux',
+        ownSystem: undefined,
+        env: {},
+      }).slice(0, 1),
     'the list of builders is malformed': () =>
       machinesWarnings(
         '/etc/nix/machines',

@@ -5,7 +5,7 @@ import { resolve } from 'node:path';
 import type { Layout } from '../../config/layout.ts';
 import { settingNames } from '../../config/settings.ts';
 import { bootTable } from '../../supervisor/status/boot-picture.ts';
-import { describeNix, findNix } from '../../nix/variant.ts';
+import { describeNix } from '../../nix/variant.ts';
 import { findStatus } from '../../client/found.ts';
 import { plainly, type Text } from '../../system/advice.ts';
 import { run } from '../../system/process/child.ts';
@@ -22,6 +22,7 @@ import { nativeSystem } from '../../domain/guest-system.ts';
 import { bootsOf } from '../../command/boot-logs.ts';
 import { refuseOthersLink, writeNamed } from '../../command/named-file.ts';
 import type { CliContext } from '../../command/context.ts';
+import type { DoctorFacts } from '../facts.ts';
 import { scrubbed } from './report-scrub.ts';
 import { secretsOf } from './report-secrets.ts';
 
@@ -29,6 +30,7 @@ interface ReportInput {
   readonly layout: Layout;
   readonly context: CliContext;
   readonly version: string;
+  readonly nix: DoctorFacts['nix'];
   /** What doctor has found, as it says it. */
   readonly found: readonly Text[];
 }
@@ -48,13 +50,14 @@ export async function writeReport(file: string, input: ReportInput): Promise<str
 
 type Part = readonly [title: string, lines: readonly string[]];
 
-async function partsOf({ layout, context, version, found }: ReportInput): Promise<Part[]> {
+async function partsOf(input: ReportInput): Promise<Part[]> {
+  const { layout, context, found } = input;
   const part = async (title: string, lines: () => readonly string[] | Promise<readonly string[]>) =>
     [title, await orWhy(lines)] as const;
   const tail = (title: string, path: string, count: number) =>
     part(title, () => lastLinesOf(path, count) ?? ['(none)']);
   return [
-    await part('machine', () => machineLines(layout, context, version)),
+    await part('machine', () => machineLines(input)),
     await part('doctor', () => found.map(plainly)),
     await part('settings', () => settingLines(readIfThere(layout.config))),
     await part('status', async () => jsonLines(await findStatus(layout, context))),
@@ -82,14 +85,15 @@ async function orWhy(lines: () => readonly string[] | Promise<readonly string[]>
   }
 }
 
-async function machineLines(
-  { root }: Layout,
-  context: CliContext,
-  version: string,
-): Promise<readonly string[]> {
-  const { cpus, memoryMiB, isLimited, diskGiB, diskFreeGiB } = hostFacts(root);
+async function machineLines({
+  layout,
+  context,
+  version,
+  nix: findNix,
+}: ReportInput): Promise<readonly string[]> {
+  const { cpus, memoryMiB, isLimited, diskGiB, diskFreeGiB } = hostFacts(layout.root);
   const { platform, macos = release() } = systemVersion();
-  const nix = await findNix(context);
+  const nix = await findNix();
   const names = Object.keys(context.env).filter((name) => telling.test(name));
   return [
     `linuxkit-builder ${version}, Node ${process.versions.node}`,

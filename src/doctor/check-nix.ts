@@ -6,7 +6,7 @@ import { nixConflicts } from '../nix/conflicts.ts';
 import { ourEntryIn, withIncluded } from '../nix/machines.ts';
 import { describeNix } from '../nix/variant.ts';
 import { alias } from '../nix/ssh/stanza.ts';
-import { machinesWarnings } from '../nix/warnings.ts';
+import { listFaultsOf } from '../nix/warnings.ts';
 import { OthersFiles } from '../system/files/others-files.ts';
 import { shellWord } from '../system/shell.ts';
 import { throughDoor, type DoctorFacts } from './facts.ts';
@@ -98,16 +98,21 @@ export const noConflict: CheckVerdict = {
 export const onlyByRoot = (path: string, why: string): string =>
   `${path} cannot be read (${why}), except by root`;
 
-function machinesLine({ places }: DoctorFacts): CheckVerdict {
+async function machinesLine({ context, places, tree, nix }: DoctorFacts): Promise<CheckVerdict> {
   const { machines: path } = places.roots;
   const others = new OthersFiles();
   const text = others.read(path) ?? '';
   const why = others.unread.get(path);
   if (why !== undefined) return { kind: 'not-asked', why: onlyByRoot(path, why) };
-  const [bad] = machinesWarnings(path, text);
-  if (bad !== undefined)
-    return { kind: 'bad', what: bad, why: '', remedy: `sudo $EDITOR ${shellWord(path)}` };
-  const ours = ourEntryIn(withIncluded(text, others.read));
+  const variant = await nix();
+  const [bad] = listFaultsOf({ places, tree, variant, env: context.env }, others);
+  return bad === undefined
+    ? entryVerdict(path, withIncluded(text, others.read))
+    : { kind: 'bad', what: bad.words, why: '', remedy: `sudo $EDITOR ${shellWord(bad.file)}` };
+}
+
+function entryVerdict(path: string, list: string): CheckVerdict {
+  const ours = ourEntryIn(list);
   return ours === undefined
     ? { kind: 'bad', what: `${path} has no line for ${alias}.`, why: '', remedy: configure }
     : { kind: 'good', fact: `${counted(ours.maxJobs, 'job')}; ${ours.features.join(', ')}` };

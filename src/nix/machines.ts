@@ -4,7 +4,10 @@
  */
 import { alias, bareKey, guestUser } from './ssh/stanza.ts';
 
-/** `old`: splits at `;` before it takes comments away, whole speed factors only. `new`: the other way round, floats too. */
+/**
+ * `old`: splits at `;` before it takes comments away, takes blanks for a builder without a name, whole speed factors only. `new`: the other
+ * way round, floats too.
+ */
 export type Rules = 'old' | 'new';
 
 /** One line, parsed. */
@@ -23,23 +26,34 @@ interface BadMachinesLine {
   /** From 1. */
   readonly line: number;
   readonly message: string;
+  /** The first Nix that does not mind. */
+  readonly fineSince?: string;
 }
 
-/** What Nix makes of the text. `@file` entries are left out: what they lead to is another file. */
+/** What Nix makes of the text. `@file` entries are `files`: what they lead to is another text. */
 export function parseMachines(
   text: string,
   rules: Rules,
-): { readonly machines: readonly MachinesEntry[]; readonly bad: readonly BadMachinesLine[] } {
+): {
+  readonly machines: readonly MachinesEntry[];
+  readonly bad: readonly BadMachinesLine[];
+  readonly files: readonly { readonly line: number; readonly path: string }[];
+} {
   const machines: MachinesEntry[] = [];
   const bad: BadMachinesLine[] = [];
+  const files: { line: number; path: string }[] = [];
   for (const { line, entry } of entriesOf(text, rules)) {
-    const fields = entry.split(/[ \t\r]+/).filter((field) => field !== '');
-    const message = faultOf(fields, rules);
-    if (message !== undefined) bad.push({ line, message });
+    const fields = entry.split(blanks).filter((field) => field !== '');
+    const fault = faultOf(fields, rules);
+    if (entry.startsWith('@')) files.push({ line, path: entry.slice(1).trim() });
+    else if (fault !== undefined) bad.push({ line, ...fault });
     else machines.push(machineOf(fields));
   }
-  return { machines, bad };
+  return { machines, bad, files };
 }
+
+/** What is between two fields. */
+const blanks = /[ \t\r]+/;
 
 /** The text with what each `@file` in it names in its place, as Nix reads it; a file that is not there is nothing. */
 export function withIncluded(
@@ -106,32 +120,46 @@ export const ourEntryIn = (text: string): MachinesEntry | undefined =>
     new RegExp(`(^|[/@])${alias}$`).test(store),
   );
 
-/** Entries with the lines they stand in. */
+/** Entries with the lines they stand in. By the old rules some are nothing but blanks, and an `@` counts only where it is the first character. */
 function entriesOf(text: string, rules: Rules): { line: number; entry: string }[] {
   const uncommented = (part: string) => part.replace(/#.*/s, '');
   return text
     .split('\n')
     .flatMap((whole, index) => {
       const parts =
-        rules === 'old' ? whole.split(';').map(uncommented) : uncommented(whole).split(';');
-      return parts.map((part) => ({ line: index + 1, entry: part.trim() }));
+        rules === 'old'
+          ? whole.split(';').map(uncommented)
+          : uncommented(whole)
+              .split(';')
+              .map((part) => part.trim());
+      return parts.map((entry) => ({ line: index + 1, entry }));
     })
-    .filter(({ entry }) => entry !== '' && !entry.startsWith('@'));
+    .filter(({ entry }) => entry !== '');
 }
 
-function faultOf(fields: readonly string[], rules: Rules): string | undefined {
+function faultOf(
+  fields: readonly string[],
+  rules: Rules,
+): Omit<BadMachinesLine, 'line'> | undefined {
   const field = (index: number) => {
     const value = fields[index];
     return value === undefined || value === '-' ? undefined : value;
   };
   const [store, jobs, speed, key] = [field(0), field(3), field(4), field(7)];
-  if (store === undefined) return 'column 1 must be a store URL';
+  if (fields.length === 0)
+    return { message: 'blanks must not stand alone or before a comment', fineSince: '2.29' };
+  if (store === undefined) return { message: 'column 1 must be a store URL' };
   if (jobs !== undefined && !isUnsigned(jobs))
-    return `column 4 (jobs) must be a whole number, but is ${jobs}`;
-  if (speed !== undefined && !(rules === 'old' ? isUnsigned(speed) : isPositive(speed)))
-    return `column 5 (speed factor) must be a ${rules === 'old' ? 'whole number' : 'number'}, but is ${speed}`;
-  if (key !== undefined && !/^[A-Za-z0-9+/]*=*$/.test(key))
-    return 'column 8 (host key) must be base64';
+    return { message: `column 4 (jobs) must be a whole number, but is ${jobs}` };
+  if (speed !== undefined && !isPositive(speed))
+    return { message: `column 5 (speed factor) must be a number, but is ${speed}` };
+  if (speed !== undefined && rules === 'old' && !isUnsigned(speed)) {
+    const message = `column 5 (speed factor) must be a whole number, but is ${speed}`;
+    return { message, fineSince: '2.26' };
+  }
+  // Nix reads no further than the first =.
+  if (key !== undefined && !/^[A-Za-z0-9+/]*(=|$)/.test(key))
+    return { message: 'column 8 (host key) must be base64' };
   return undefined;
 }
 

@@ -5,19 +5,19 @@ import { errorCode } from '../system/failure.ts';
 import { OthersFiles } from '../system/files/others-files.ts';
 import { shellWord } from '../system/shell.ts';
 import { nixConflicts, type NixConflictOptions } from './conflicts.ts';
-import { parseMachines } from './machines.ts';
+import { nixesHere, type NixOptions } from './one-nix.ts';
+import { describeListFault, listFaults } from './settings/list-faults.ts';
 
 /** One sentence or two for each, with what to do. */
 export function warningsOf(options: NixConflictOptions): string[] {
   const { places } = options;
-  const { machines } = places.roots;
   return [
     ...(existsSync(places.etcNix)
       ? []
       : [
           `${places.etcNix} does not exist, so Nix is probably not installed on this machine. Install it: https://nixos.org/download`,
         ]),
-    ...machinesWarnings(machines, new OthersFiles().read(machines) ?? ''),
+    ...listFaultsOf(options).map(({ words }) => words),
     ...nixConflicts(options)
       .filter(({ isOrdinary }) => isOrdinary !== true)
       .map(({ message, hint, quotes }) =>
@@ -27,18 +27,17 @@ export function warningsOf(options: NixConflictOptions): string[] {
   ];
 }
 
-/** Lines that make Nix refuse the whole list, ours with it. */
-export function machinesWarnings(path: string, text: string): string[] {
-  const now = parseMachines(text, 'new').bad.map((bad) => ({ ...bad, whose: 'Nix ignores' }));
-  const before = parseMachines(text, 'old').bad.map((bad) => ({
-    ...bad,
-    whose: 'older versions of Nix ignore',
-  }));
-  const known = new Set(now.map(({ line }) => line));
-  return [...now, ...before.filter(({ line }) => !known.has(line))].map(
-    ({ line, message, whose }) =>
-      `${path}, line ${line}: ${message}. Until this is fixed, ${whose} all builders in that file.`,
-  );
+/** What makes this Nix refuse the whole list, ours with it, and the file to mend. */
+export function listFaultsOf(
+  options: NixOptions,
+  others = new OthersFiles(),
+): { readonly file: string; readonly words: string }[] {
+  const builders = nixesHere(options, others).daemons.find('builders');
+  const faults = listFaults({ machines: options.places.roots.machines, builders, others });
+  return faults.flatMap((fault) => {
+    const words = describeListFault(fault, options.variant);
+    return words === undefined ? [] : [{ file: fault.file, words }];
+  });
 }
 
 const modeWarnings = (path: string): string[] => (isOpenToOthers(path) ? [openToOthers(path)] : []);

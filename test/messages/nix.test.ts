@@ -20,7 +20,9 @@ import {
   leftFor,
 } from '../../src/nix/ssh/taken-back.ts';
 import { describeNix, type NixVariant } from '../../src/nix/variant.ts';
-import { machinesWarnings, openToOthers, warningsOf } from '../../src/nix/warnings.ts';
+import { openToOthers, warningsOf } from '../../src/nix/warnings.ts';
+import { describeListFault, listFaults, theSetting } from '../../src/nix/settings/list-faults.ts';
+import { OthersFiles } from '../../src/system/files/others-files.ts';
 import { layoutOf } from '../../src/config/layout.ts';
 import { rootPaths, systemPathsOf } from '../../src/host/system-paths.ts';
 import { directoryShownAs, tells } from './tell.ts';
@@ -112,6 +114,21 @@ const nix = (changes: Partial<NixVariant>): NixVariant => ({
 const unit = (line: string) => ({
   'etc/systemd/system/nix-daemon.service': `[Service]\nEnvironment="${line}"\n`,
 });
+
+/** What is said of a list of builders with this text. */
+function listed(
+  text: string,
+  version = '2.30',
+  builders?: Parameters<typeof listFaults>[0]['builders'],
+): string[] {
+  const machines = join(tree, 'list');
+  writeFileSync(machines, text);
+  const faults = listFaults({ machines, builders, others: new OthersFiles() });
+  return faults.flatMap(
+    (fault) =>
+      describeListFault(fault, nix({ version: version === '' ? undefined : version })) ?? [],
+  );
+}
 
 const hash = 'lss87m7gv2hzxafnn0f8r7jwzv8fhrkj';
 /** What `debug` says of a derivation with this text. */
@@ -237,12 +254,18 @@ tells('nix', {
         env: {},
       }).slice(0, 1),
     'the list of builders is malformed': () =>
-      machinesWarnings(
-        '/etc/nix/machines',
-        '- -\nssh://a - - x\nssh://b - - 1 fast\nssh://c - - 1 1 - - *\n',
-      ),
+      listed('- -\nssh://a - - x\nssh://b - - 1 fast\nssh://c - - 1 1 - - *\n'),
+    'a file that the list takes in is malformed': () => {
+      mkdirSync(join(tree, 'more'), { recursive: true });
+      writeFileSync(join(tree, 'more/more'), '# mine\nssh://a - - x\n');
+      return listed(
+        `@${join(tree, 'more/more')}\n@${join(tree, 'more')}\n@${join(tree, 'list')}\n`,
+      );
+    },
+    'what the setting says is malformed': () =>
+      listed('', '2.30', { file: theSetting, value: '- x', line: undefined }),
     'older Nix reads it otherwise': () =>
-      machinesWarnings('/etc/nix/machines', 'ssh://a - - 1 1.5\n'),
+      listed('ssh://a - - 1 1.5\n  # mine\nssh://b # ; a comment - x\n', ''),
     'the configuration of ssh is open to others': () =>
       openToOthers('/Volumes/Ann Lee/.ssh/config'),
   },

@@ -67,6 +67,7 @@ describe('our line', () => {
         },
       ],
       bad: [],
+      files: [],
     });
   });
 });
@@ -118,6 +119,26 @@ describe("Nix's rules", () => {
       parseMachines('# one; ssh://two', rules).machines.map(({ store }) => store);
     expect(stores('new')).toEqual([]);
     expect(stores('old')).toEqual(['ssh://two']);
+  });
+
+  test.each([
+    'ssh://b\n   \n',
+    'ssh://b\n\t\n',
+    'ssh://b\r\n\r\n',
+    'ssh://b\n  # c\n',
+    'c\nssh://a; \n',
+  ])('differ on blanks: %j', (text) => {
+    expect(parseMachines(text, 'new').bad).toEqual([]);
+    expect(parseMachines(text, 'old').bad).toMatchObject([{ line: 2, fineSince: '2.29' }]);
+  });
+
+  test.each([
+    'a - - 1 1 - - YWJj=',
+    'a - - 1 1 - - Y=**',
+    'a - - 1 1 - - YWJj x y',
+    'a\t-\t-\t+1\t01',
+  ])('take %j', (text) => {
+    for (const rules of ['old', 'new'] as const) expect(parseMachines(text, rules).bad).toEqual([]);
   });
 
   test('take a file that stands among others on a line', () => {

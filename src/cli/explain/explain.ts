@@ -15,7 +15,8 @@ import { parseConfig, parseDerivation } from '../../nix/answers.ts';
 import { externalSystems, settingOf } from '../../nix/conf.ts';
 import { otherOwner } from '../../host/for-everybody.ts';
 import { systemPathsOf } from '../../host/system-paths.ts';
-import { machinesWarnings } from '../../nix/warnings.ts';
+import { describeListFault, listFaults, theSetting } from '../../nix/settings/list-faults.ts';
+import { findNix } from '../../nix/variant.ts';
 import { isDrained } from '../../client/drained.ts';
 import { findStatus } from '../../client/found.ts';
 import { traitsOf, type PhaseTraits } from '../../supervisor/lifecycle/phases.ts';
@@ -56,7 +57,7 @@ export async function explain(
     // In the list, mostly; what `builders` says itself counts before that.
     ours: ourEntry(config.builders, others) ?? ourEntry(list, others),
     hidden: leadsToUs(config.builders, others.read) ? undefined : config.builders,
-    malformed: machinesWarnings(machines, list)[0],
+    malformed: await malformed(config.builders, context),
     unread: others.unread,
     external: externalSystems(external) ?? [],
     isSetUp: isSetUp(layout),
@@ -68,6 +69,16 @@ export async function explain(
     builder: builderIn(found),
   });
   return { ...destination, notes: await notesOn(found, context) };
+}
+
+/** What makes Nix refuse the list that this setting leads to. */
+async function malformed(value: string, context: CliContext): Promise<string | undefined> {
+  const { machines } = systemPathsOf(context.env['LINUXKIT_BUILDER_TREE']).roots;
+  const builders = { file: theSetting, value, line: undefined };
+  const faults = listFaults({ machines, builders, others: new OthersFiles() });
+  if (faults.length === 0) return undefined;
+  const nix = await findNix(context);
+  return faults.flatMap((fault) => describeListFault(fault, nix) ?? [])[0];
 }
 
 function builderIn(found: FoundStatus): RoutingFacts['builder'] {

@@ -21,6 +21,8 @@ export interface WantedFile {
   readonly directoryMode: number;
   /** What to do by hand where the file belongs to a configuration in the Nix store. */
   readonly byHand: Text;
+  /** The same where the file is a link that leads elsewhere; absent where it is the same. */
+  readonly byHandOfLink?: Text;
   /** The configuration that makes files of this kind here, also where there is none yet. */
   readonly keeper?: string;
   /** A link there is somebody's arrangement, and what it leads to is not for us to write. */
@@ -90,7 +92,7 @@ export function digestOf({ content }: WantedFile): string {
 /** Reads a file and says what would have to change. Changes nothing. */
 export function examine(wanted: WantedFile): Examined {
   const target = finalTarget(wanted.path);
-  const owner = target.startsWith('/nix/store/') ? target : wanted.keeper;
+  const owner = isOfStore(target) ? target : wanted.keeper;
   if (owner !== undefined)
     return isDeclared(wanted) ? { kind: 'declared' } : { kind: 'in-store', target: owner };
   if (wanted.leavesLinks === true ? linkOf(wanted.path) !== undefined : leadsNowhere(wanted.path))
@@ -106,6 +108,8 @@ export function examine(wanted: WantedFile): Examined {
 /** A link whose file could not even be made: what it leads into is not mounted, say. */
 const leadsNowhere = (path: string): boolean =>
   linkOf(path) !== undefined && !existsSync(path) && !existsSync(dirname(finalTarget(path)));
+/** NixOS and nix-darwin link by way of /etc/static, which another system may have taken away. */
+const isOfStore = (target: string): boolean => /^\/(nix\/store|etc\/static)\//.test(target);
 
 /** What is there now; undefined where nothing is, `hidden` where we may not read it. */
 function readBefore(path: string): FileChange['before'] | 'hidden' {

@@ -336,6 +336,7 @@ tells('setup', {
       (['nix-darwin', 'determinate'] as const).map(
         (keeper) => root.rootNeeds({ ...roots, keeper }).files.at(-1)?.byHand,
       ),
+    'for a list of builders that is a link': () => root.rootNeeds(roots).files.at(-1)?.byHandOfLink,
     'for an ssh configuration that one makes': () => root.rootNeeds(roots).files[2]?.byHand,
     'fails for the job at boot': () => failing(refusals.write, 'sudo'),
     'fails where that is taken away': () => failing(refusals.remove, 'sudo'),

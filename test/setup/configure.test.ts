@@ -554,6 +554,31 @@ describe('a list of builders that a configuration makes', needs('root'), () => {
     expect(rig.snapshot()['etc/nix/machines']).toBe(`-> ${machines}`);
   });
 
+  // A link into /etc/static is a configuration's, even one that leads nowhere any more.
+  test.each([
+    ['of its own', 'mine', false],
+    ['of its own, on NixOS', 'mine', false],
+    ['by way of /etc/static', '/etc/static/nix/machines', true],
+  ])('or a person, by a link %s', async (name, to, isMade) => {
+    using rig = configureRig();
+    if (name.includes('NixOS')) writeFileSync(join(rig.tree, 'etc/NIXOS'), '');
+    writeFileSync(join(rig.places.etcNix, 'mine'), 'ssh://mine x86_64-linux\n');
+    symlinkSync(to, rig.root.machines);
+    const { err, failure } = await rig.run('-c', '1');
+    expect(failure).toBeUndefined();
+    expect(err.join('\n').includes('nix.buildMachines')).toBe(isMade);
+    expect(err.includes(`@${rig.root.list}`)).toBe(!isMade);
+    const findings = await rig.doctor();
+    expect(findings.find((each) => each.name === "root's files")).toMatchObject({ kind: 'bad' });
+    if (isMade) return;
+    expect(rig.read(rig.root.machines)).toBe('ssh://mine x86_64-linux\n');
+    // What it says is what helps.
+    writeFileSync(join(rig.places.etcNix, 'mine'), `ssh://mine x86_64-linux\n@${rig.root.list}\n`);
+    const after = await rig.doctor();
+    expect(after.find((each) => each.name === "root's files")).toMatchObject({ kind: 'good' });
+    expect((await rig.run('-c', '1')).out).toEqual([nothingToChange]);
+  });
+
   test('by hand beside nix-darwin is looked at: where the builder is in it, nothing is to be done', async () => {
     using rig = configureRig();
     mkdirSync(join(rig.tree, 'nix'));

@@ -114,19 +114,21 @@ export function rootFiles(request: RootRequest): readonly WantedFile[] {
     leavesLinks: true,
     byHand: `Add this line at the top of what generates ${paths.ssh}:\n${lines.ssh.line}`,
   };
-  const machines = {
-    path: paths.machines,
-    purpose: "Nix's list of builders, which includes ours",
-    content: lineContent(lines.machines, (now) => namesBuilder(now, lines.machines.line)),
-    mode: 0o644,
-    directoryMode: 0o755,
-    leavesLinks: true,
-    byHand: machineOption(request),
-    // Its activation refuses to go on over a file that it does not know.
-    ...(request.keeper === 'nix-darwin' ? { keeper: request.keeper } : {}),
-  };
-  return [record, knownHosts, ssh, sshConfig, list, machines];
+  return [record, knownHosts, ssh, sshConfig, list, machinesFile(request, lines.machines)];
 }
+
+const machinesFile = (request: RootRequest, ours: RootLine): WantedFile => ({
+  path: request.paths.machines,
+  purpose: "Nix's list of builders, which includes ours",
+  content: lineContent(ours, (now) => namesBuilder(now, ours.line)),
+  mode: 0o644,
+  directoryMode: 0o755,
+  leavesLinks: true,
+  byHand: machineOption(request),
+  byHandOfLink: `Add this line to that file:\n${ours.line}`,
+  // Its activation refuses to go on over a file that it does not know.
+  ...(request.keeper === 'nix-darwin' ? { keeper: request.keeper } : {}),
+});
 
 const namesBuilder = (text: string, line: string): boolean =>
   hasLine(text, line) || hasBuilder(Buffer.from(text, 'latin1'));

@@ -147,3 +147,19 @@ test.each([
   expect(release('9.8.7').code).toBe(0);
   expect(existsSync(at('packaging/nix/registry'))).toBe(false);
 });
+
+// Somebody who evaluates the package has it, and has told git to ignore it.
+test.each(['a commit fails', 'the release is made'])(
+  "somebody's own registry file stays when %s",
+  (what) => {
+    writeFileSync(at('.git/info/exclude'), 'packaging/nix/registry\n');
+    const own = 'https://mine.example/npm/\n\n';
+    writeFileSync(at('packaging/nix/registry'), own);
+    if (what === 'a commit fails')
+      writeFileSync(at('.git/hooks/pre-commit'), '#!/bin/sh\nexit 1\n', { mode: 0o755 });
+    expect(release('9.8.7').code === 0).toBe(what === 'the release is made');
+    expect(readFileSync(at('packaging/nix/registry'), 'utf8')).toBe(own);
+    if (what === 'the release is made')
+      expect(git('show', 'v9.8.7:packaging/nix/registry')).toBe(`${registry}\n`);
+  },
+);

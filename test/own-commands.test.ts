@@ -11,7 +11,7 @@ import { verbs } from '../src/system/advice.ts';
 /** Literals that nobody is shown as advice: `file`, or `file#name` for what is declared in one. */
 const others: Readonly<Record<string, readonly string[]>> = {
   'it makes them': ['system/advice.ts'],
-  'examples and usage of --help and the manual': ['cli/shell/examples.ts', 'cli/program.ts'],
+  'examples and usage of --help and the manual': ['cli/shell/examples.ts', 'cli/lazy-commands.ts'],
   'docs that are generated from it': [
     'config/host-settings.ts#autostart',
     'supervisor/status/status-schema.ts#door',

@@ -20,10 +20,8 @@ interface DoctorOptions extends DirectoryOption {
 }
 
 /** `doctor`: everything between you and a finished build, in the order in which it rests on each other. */
-export function doctorVerb(program: Command, context: CliContext): void {
-  program
-    .command('doctor')
-    .description('check the whole path from Nix to a finished build, and suggest fixes')
+export function doctorVerb(command: Command, context: CliContext): void {
+  command
     .option(...directoryOption)
     .option('--json', 'print the findings as JSON')
     .option('--faults', 'print the list of known problems as JSON')
@@ -48,7 +46,7 @@ export function doctorVerb(program: Command, context: CliContext): void {
       if (options.report !== undefined) {
         const { writeReport } = await import('./report/report.ts');
         const found = findings.flatMap(findingLines);
-        const input = { ...facts, version: program.version() ?? 'unknown', found };
+        const input = { ...facts, version: context.version ?? 'unknown', found };
         context.err(reportWritten(await writeReport(options.report, input)));
       }
       if (findings.some(({ kind }) => kind === 'bad')) context.exit(Exit.general);

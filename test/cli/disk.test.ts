@@ -29,7 +29,7 @@ afterEach(() => rmSync(layout.root, { recursive: true }));
 async function disk(...argv: string[]): Promise<{ out: string; failure: Failure | undefined }> {
   let out = '';
   const program = new Command().exitOverride();
-  diskVerbs(program, {
+  diskVerbs(program.command('disk'), {
     env: {},
     home: '/nonexistent',
     assets: '/nonexistent',

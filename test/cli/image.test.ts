@@ -63,7 +63,7 @@ interface Outcome {
 async function image(...argv: string[]): Promise<Outcome> {
   const said = { out: '', err: '' };
   const program = new Command().exitOverride().configureOutput({ writeErr: () => undefined });
-  imageVerbs(program, {
+  imageVerbs(program.command('image'), {
     env,
     home: '/nonexistent',
     assets: directory,

@@ -60,7 +60,9 @@ async function failureIn(verb: string): Promise<Failure> {
     exit: nothing,
     signal: new AbortController().signal,
   };
-  for (const register of [stopVerb, restartVerb, suspendVerb]) register(program, context);
+  stopVerb(program.command('stop'), context);
+  restartVerb(program.command('restart'), context);
+  suspendVerb(program.command('suspend'), context);
   return program.parseAsync([verb, '-d', layout.root], { from: 'user' }).then(
     () => expect.fail(`${verb} cannot succeed`),
     (error: unknown) => failureOf(error),

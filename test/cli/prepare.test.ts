@@ -61,7 +61,7 @@ async function prepare(settings: string, ...more: string[]) {
   const file = join(tree, 'settings.json');
   writeFileSync(file, settings);
   const program = new Command().exitOverride();
-  prepareVerb(program, context);
+  prepareVerb(program.command('prepare'), context);
   const argv = ['prepare', '-d', layout.root, '--settings', file, ...more];
   try {
     await program.parseAsync(argv, { from: 'user' });
@@ -128,7 +128,7 @@ test(
     const declared = { by: 'nix-darwin', restart: 'sudo restart' };
     writeFileSync(installed, JSON.stringify({ version: 2, owner, declared }));
     const program = new Command().exitOverride();
-    restartVerb(program, context);
+    restartVerb(program.command('restart'), context);
     const failed = await program.parseAsync(['restart'], { from: 'user' }).catch(failureOf);
     expect(failed).toMatchObject({ kind: 'builder-declared' });
     expect(existsSync(led)).toBe(false);

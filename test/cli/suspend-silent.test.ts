@@ -50,7 +50,7 @@ async function suspend(silentFor: number): Promise<{ asked: number; lines: strin
   };
   try {
     const program = new Command().exitOverride();
-    suspendVerb(program, context);
+    suspendVerb(program.command('suspend'), context);
     await program.parseAsync(['suspend', '--now', '-d', layout.root], { from: 'user' });
     return { asked, lines };
   } finally {

@@ -49,7 +49,7 @@ test(
     };
     const write = () => {
       const program = new Command().exitOverride();
-      bootReportVerb(program, context);
+      bootReportVerb(program.command('boot-report'), context);
       const argv = ['boot-report', '-d', state, '--html', named];
       return program.parseAsync(argv, { from: 'user' }).then(() => 'written', failureOf);
     };

@@ -86,12 +86,12 @@ async function runIn(env: NodeJS.ProcessEnv, argv: string[]): Promise<Outcome> {
     onStopSignal: () => undefined,
     exit: () => undefined,
   };
-  configureVerb(program, context);
-  unconfigureVerb(program, context);
-  doctorVerb(program, context);
-  listVerb(program, context);
-  machinesVerb(program, context);
-  sshConfigVerb(program, context);
+  configureVerb(program.command('configure'), context);
+  unconfigureVerb(program.command('unconfigure'), context);
+  doctorVerb(program.command('doctor'), context);
+  listVerb(program.command('list'), context);
+  machinesVerb(program.command('machines'), context);
+  sshConfigVerb(program.command('ssh-config'), context);
   try {
     await program.parseAsync(argv, { from: 'user' });
     return { out, err, failure: undefined };

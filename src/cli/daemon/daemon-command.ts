@@ -25,10 +25,8 @@ interface DaemonOptions extends DirectoryOption, DryRunOptions {
 }
 
 /** `daemon`: the supervisor in the foreground; what launchd, systemd and `start` run. */
-export function daemonVerb(program: Command, context: CliContext): void {
-  program
-    .command('daemon')
-    .description('run the daemon in the foreground')
+export function daemonVerb(command: Command, context: CliContext): void {
+  command
     .option(...directoryOption)
     .option('--managed', 'for launchd and systemd: keep running after errors that would end it')
     .option('--dry-run', 'show the commands that would be run, without running them')

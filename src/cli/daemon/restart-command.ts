@@ -31,12 +31,8 @@ import {
 import { startBy, stop } from './run-commands.ts';
 import { advice, type Text } from '../../system/advice.ts';
 
-export function restartVerb(program: Command, context: CliContext): void {
-  program
-    .command('restart')
-    .description(
-      'restart the guest with the current settings, and after an upgrade also the daemon',
-    )
+export function restartVerb(command: Command, context: CliContext): void {
+  command
     .option(...directoryOption)
     .option(...nowOption)
     .option(...buildsOption)

@@ -36,25 +36,21 @@ interface WaitOptions extends DirectoryOption {
 }
 
 /** `start`: the daemon in the background, through its keeper where there is one, and the guest. */
-export function startVerb(program: Command, context: CliContext): void {
-  program
-    .command('start')
-    .description('start the daemon in the background, and the guest with it')
-    .option(...directoryOption)
-    .action(async (options: DirectoryOption) => {
-      const layout = layoutFor(options, context, 'mend');
-      const started = await startBy(layout, context);
-      context.out(
-        started.already ? alreadyWords(started.pid) : startedWords(started.pid, started.through),
-      );
-      // Whoever says start means now, whatever `start` in the settings says of the login.
-      const { wakeIfAway } = await import('../guest/suspend-commands.ts');
-      if ((await wakeIfAway(layout, context)) && started.already) context.out(guestStarts);
-      const { startTrouble } = await import('../../client/start-trouble.ts');
-      const trouble = await startTrouble(layout, context);
-      if (trouble !== undefined) for (const line of failureLines(trouble)) context.err(line);
-      await tellUnregistered(layout, context);
-    });
+export function startVerb(command: Command, context: CliContext): void {
+  command.option(...directoryOption).action(async (options: DirectoryOption) => {
+    const layout = layoutFor(options, context, 'mend');
+    const started = await startBy(layout, context);
+    context.out(
+      started.already ? alreadyWords(started.pid) : startedWords(started.pid, started.through),
+    );
+    // Whoever says start means now, whatever `start` in the settings says of the login.
+    const { wakeIfAway } = await import('../guest/suspend-commands.ts');
+    if ((await wakeIfAway(layout, context)) && started.already) context.out(guestStarts);
+    const { startTrouble } = await import('../../client/start-trouble.ts');
+    const trouble = await startTrouble(layout, context);
+    if (trouble !== undefined) for (const line of failureLines(trouble)) context.err(line);
+    await tellUnregistered(layout, context);
+  });
 }
 
 async function tellUnregistered(layout: Layout, context: CliContext): Promise<void> {
@@ -81,10 +77,8 @@ export async function startBy(layout: Layout, context: CliContext) {
 }
 
 /** `stop`: waits for builds, then ends the guest and the daemon. */
-export function stopVerb(program: Command, context: CliContext): void {
-  program
-    .command('stop')
-    .description('shut the guest down cleanly and stop the daemon')
+export function stopVerb(command: Command, context: CliContext): void {
+  command
     .option(...directoryOption)
     .option(...nowOption)
     .option(...buildsOption)
@@ -119,10 +113,8 @@ async function endWithoutRoot(service: Service, layout: Layout, context: CliCont
 }
 
 /** `wait`: until the guest is ready, or cannot become so. */
-export function waitVerb(program: Command, context: CliContext): void {
-  program
-    .command('wait')
-    .description('wait until Nix can build here')
+export function waitVerb(command: Command, context: CliContext): void {
+  command
     .option(...directoryOption)
     .option('-t, --timeout <seconds>', 'give up after this many seconds', seconds, 300)
     .action(async (options: WaitOptions) => {

@@ -15,10 +15,8 @@ interface ExplainOptions extends DirectoryOption {
 }
 
 /** `explain`: why a build would or would not come to the builder. Exit 0 when it comes, or has nothing to come for. */
-export function explainVerb(program: Command, context: CliContext): void {
-  program
-    .command('explain')
-    .description('explain why a build would or would not run on this builder')
+export function explainVerb(command: Command, context: CliContext): void {
+  command
     .argument(
       '<installable>',
       'a .drv file, a .nix file, or any installable of nix build (nixpkgs#hello)',

@@ -7,10 +7,8 @@ import {
 } from '../../command/context.ts';
 
 /** `debug DRV [-- COMMAND]`: a shell, or one command, in the sandbox of a build that failed. */
-export function debugVerb(program: Command, context: CliContext): void {
-  program
-    .command('debug')
-    .description('open a shell in the sandbox of a failed build')
+export function debugVerb(command: Command, context: CliContext): void {
+  command
     .argument('<derivation>', 'the .drv file that Nix names when a build fails')
     .argument('[command...]', 'after --: a command to run there instead of a shell')
     .option(...directoryOption)

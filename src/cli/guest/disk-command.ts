@@ -19,10 +19,7 @@ interface ResetOptions extends DirectoryOption {
 }
 
 /** `disk reset` and `disk keep`. */
-export function diskVerbs(program: Command, context: CliContext): void {
-  const disk = program
-    .command('disk')
-    .description("reset the guest's disk, or keep it despite a warning");
+export function diskVerbs(disk: Command, context: CliContext): void {
   disk
     .command('reset')
     .description("delete the guest's disk and nothing else; the next start creates a new one")

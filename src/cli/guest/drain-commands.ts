@@ -15,10 +15,8 @@ interface DrainOptions extends DirectoryOption {
 }
 
 /** `drain`: new connections are refused, so that Nix takes another builder; those that are through go on. */
-export function drainVerb(program: Command, context: CliContext): void {
-  program
-    .command('drain')
-    .description('send new builds to other builders, until undrain or a restart of the daemon')
+export function drainVerb(command: Command, context: CliContext): void {
+  command
     .option(...directoryOption)
     .option('-w, --wait', 'wait until all builds and connections have ended')
     .option(...buildsOption)
@@ -50,15 +48,11 @@ export function drainVerb(program: Command, context: CliContext): void {
 }
 
 /** `undrain`: new connections are let in again. */
-export function undrainVerb(program: Command, context: CliContext): void {
-  program
-    .command('undrain')
-    .description('accept new builds again')
-    .option(...directoryOption)
-    .action(async (options: DirectoryOption) => {
-      const layout = layoutFor(options, context, 'ask');
-      const { ask } = await import('../../supervisor/daemon/ask-daemon.ts');
-      await ask(layout, 'admit', context.clock, context.signal);
-      context.out('New connections are accepted again.');
-    });
+export function undrainVerb(command: Command, context: CliContext): void {
+  command.option(...directoryOption).action(async (options: DirectoryOption) => {
+    const layout = layoutFor(options, context, 'ask');
+    const { ask } = await import('../../supervisor/daemon/ask-daemon.ts');
+    await ask(layout, 'admit', context.clock, context.signal);
+    context.out('New connections are accepted again.');
+  });
 }

@@ -27,10 +27,8 @@ interface GcOptions extends DirectoryOption {
 const workMs = 3_600_000;
 
 /** `gc`: collects garbage in the guest's store, then returns the space. */
-export function gcVerb(program: Command, context: CliContext): void {
-  program
-    .command('gc')
-    .description("delete unused paths from the guest's store, and return the space to this machine")
+export function gcVerb(command: Command, context: CliContext): void {
+  command
     .option(...directoryOption)
     .option(...buildsOption)
     .action(async (options: GcOptions) => {
@@ -53,19 +51,15 @@ export function gcVerb(program: Command, context: CliContext): void {
 }
 
 /** `trim`: the blocks that the guest's file system has free are holes in this machine's file. */
-export function trimVerb(program: Command, context: CliContext): void {
-  program
-    .command('trim')
-    .description("return the free space on the guest's disk to this machine")
-    .option(...directoryOption)
-    .action(async (options: DirectoryOption) => {
-      const layout = layoutFor(options, context);
-      await wakeGuest(layout, context);
-      const before = sizeOf(layout);
-      const { goesBack } = await saying(returning, context, () => askLong(layout, 'trim', context));
-      if (goesBack !== true) throw new Failed(takesNothing);
-      context.out(`The guest's disk uses ${sizeWords(before, sizeOf(layout))}.`);
-    });
+export function trimVerb(command: Command, context: CliContext): void {
+  command.option(...directoryOption).action(async (options: DirectoryOption) => {
+    const layout = layoutFor(options, context);
+    await wakeGuest(layout, context);
+    const before = sizeOf(layout);
+    const { goesBack } = await saying(returning, context, () => askLong(layout, 'trim', context));
+    if (goesBack !== true) throw new Failed(takesNothing);
+    context.out(`The guest's disk uses ${sizeWords(before, sizeOf(layout))}.`);
+  });
 }
 
 /** The guest is ready: one that is away, or comes, is waited for. */

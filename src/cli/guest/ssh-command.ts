@@ -12,10 +12,8 @@ interface SshOptions extends DirectoryOption {
 }
 
 /** `ssh [-- COMMAND]`: a shell, or one command, in the guest, through the front door as Nix comes. */
-export function sshVerb(program: Command, context: CliContext): void {
-  program
-    .command('ssh')
-    .description('open a shell in the guest, or run a command there')
+export function sshVerb(command: Command, context: CliContext): void {
+  command
     .argument('[command...]', "after --: a command for the guest's shell")
     .option(...directoryOption)
     .option('--root', 'log in as root instead of builder')

@@ -23,12 +23,8 @@ import {
 import { advice, ours } from '../../system/advice.ts';
 
 /** `suspend`: waits for builds, then has the guest go; the next build brings it back. */
-export function suspendVerb(program: Command, context: CliContext): void {
-  program
-    .command('suspend')
-    .description(
-      'suspend the guest (or stop it, where it cannot be suspended) until the next build',
-    )
+export function suspendVerb(command: Command, context: CliContext): void {
+  command
     .option(...directoryOption)
     .option(...nowOption)
     .option(...buildsOption)
@@ -107,20 +103,16 @@ export const suspendAnyway = (inUse: Busy): string =>
   `${describeBusy(inUse)}. Suspend the guest anyway?`;
 
 /** `resume`: brings the guest back before a build asks for it. */
-export function resumeVerb(program: Command, context: CliContext): void {
-  program
-    .command('resume')
-    .description('resume a suspended guest, or start a stopped one, without waiting for a build')
-    .option(...directoryOption)
-    .action(async (options: DirectoryOption) => {
-      const layout = layoutFor(options, context, 'ask');
-      await livingStatus(layout, context);
-      context.out(
-        (await wake(layout, context))
-          ? advice`Starting the guest. To wait until it is ready: ${ours('wait')}`
-          : 'The guest is already running or starting.',
-      );
-    });
+export function resumeVerb(command: Command, context: CliContext): void {
+  command.option(...directoryOption).action(async (options: DirectoryOption) => {
+    const layout = layoutFor(options, context, 'ask');
+    await livingStatus(layout, context);
+    context.out(
+      (await wake(layout, context))
+        ? advice`Starting the guest. To wait until it is ready: ${ours('wait')}`
+        : 'The guest is already running or starting.',
+    );
+  });
 }
 
 /** Brings the guest back where it is away, or goes; whether it was so. */

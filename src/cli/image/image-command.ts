@@ -21,10 +21,7 @@ interface InfoOptions extends DirectoryOption {
 }
 
 /** `image build`, `image update`, `image info` and `image verify`. */
-export function imageVerbs(program: Command, context: CliContext): void {
-  const image = program
-    .command('image')
-    .description('build, update or inspect the image that the guest boots');
+export function imageVerbs(image: Command, context: CliContext): void {
   addBuild(image, context);
   image
     .command('info [prefix]')

@@ -1,11 +1,14 @@
 import type { Command } from 'commander';
-import type { CliContext, Perform } from '../../command/context.ts';
+import type { CliContext } from '../../command/context.ts';
+import type { OtherCommands } from '../command-row.ts';
 
 /** `upgrade`: the word under which people look for `image update`, with all that goes with that. */
-export function upgradeVerb(program: Command, context: CliContext, perform: Perform): void {
-  program
-    .command('upgrade')
-    .description('update the image to the newest packages (same as: image update)')
+export function upgradeVerb(
+  command: Command,
+  context: CliContext,
+  { perform }: OtherCommands,
+): void {
+  command
     .argument('[options...]', 'options of image update')
     .allowUnknownOption()
     .action(async (options: string[]) =>

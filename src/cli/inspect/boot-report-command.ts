@@ -15,10 +15,8 @@ interface BootReportOptions extends DirectoryOption {
 }
 
 /** `boot-report`: where the seconds of the last starts went. */
-export function bootReportVerb(program: Command, context: CliContext): void {
-  program
-    .command('boot-report')
-    .description('show how long each step of the last starts took')
+export function bootReportVerb(command: Command, context: CliContext): void {
+  command
     .option(...directoryOption)
     .option('-n, --last <count>', 'number of starts', wholeFrom(1), 10)
     .option(

@@ -25,18 +25,16 @@ interface FollowFlags extends DirectoryOption {
 }
 
 /** `console`: the log of the guest's console, as it is. */
-export function consoleVerb(program: Command, context: CliContext): void {
-  follower(program, context, 'console', "the guest's console, including earlier boots").action(
-    async (options: FollowFlags) => {
-      const layout = layoutFor(options, context, 'look');
-      await show(layout, layout.consoleLog, { options, context, render: (line) => line });
-    },
-  );
+export function consoleVerb(command: Command, context: CliContext): void {
+  follower(command).action(async (options: FollowFlags) => {
+    const layout = layoutFor(options, context, 'look');
+    await show(layout, layout.consoleLog, { options, context, render: (line) => line });
+  });
 }
 
 /** `logs`: the daemon's log, each record as a sentence. */
-export function logsVerb(program: Command, context: CliContext): void {
-  follower(program, context, 'logs', "the daemon's log")
+export function logsVerb(command: Command, context: CliContext): void {
+  follower(command)
     .option('--json', 'print the lines as they are in the file')
     .action(async (options: FollowFlags) => {
       const layout = layoutFor(options, context, 'look');
@@ -45,10 +43,8 @@ export function logsVerb(program: Command, context: CliContext): void {
     });
 }
 
-const follower = (program: Command, _context: CliContext, name: string, what: string): Command =>
-  program
-    .command(name)
-    .description(`show ${what}`)
+const follower = (command: Command): Command =>
+  command
     .option(...directoryOption)
     .option('-f, --follow', 'keep printing new lines until interrupted')
     .option('-n, --lines <count>', 'number of lines to start with', wholeFrom(0), 200);

@@ -35,11 +35,8 @@ interface Listed {
 }
 
 /** `list`: also builders that cannot be looked into, which are another user's. */
-export function listVerb(program: Command, context: CliContext): void {
-  program
-    .command('list')
-    .alias('ls')
-    .description('list the builders on this machine')
+export function listVerb(command: Command, context: CliContext): void {
+  command
     .option(...directoryOption)
     .option('--json', 'print JSON')
     .action(async (options: DirectoryOption & { readonly json?: boolean }) => {

@@ -10,32 +10,23 @@ import {
 } from '../../command/context.ts';
 
 /** `machines`: our line of /etc/nix/machines. */
-export function machinesVerb(program: Command, context: CliContext): void {
-  shower(program, context, 'machines', "print the builder's line for /etc/nix/machines");
+export function machinesVerb(command: Command, context: CliContext): void {
+  shower(command, context, 'machines');
 }
 
 /** `ssh-config`: the file that leads ssh to the guest. */
-export function sshConfigVerb(program: Command, context: CliContext): void {
-  shower(program, context, 'ssh-config', 'print the ssh_config that leads to the guest');
+export function sshConfigVerb(command: Command, context: CliContext): void {
+  shower(command, context, 'sshConfig');
 }
 
 /** The file as it is; it names files that only the owner can read, and no secret is in it. */
-function shower(
-  program: Command,
-  context: CliContext,
-  name: 'machines' | 'ssh-config',
-  what: string,
-): void {
-  program
-    .command(name)
-    .description(what)
-    .option(...directoryOption)
-    .action(async (options: DirectoryOption) => {
-      const layout = layoutFor(options, context, 'look');
-      const path = name === 'machines' ? layout.machines : layout.sshConfig;
-      const { readIfThere } = await import('../../system/files/files.ts');
-      const text = readIfThere(path);
-      if (text === undefined) throw new Failed(notConfigured(layout, path));
-      context.out(text.trimEnd());
-    });
+function shower(command: Command, context: CliContext, file: 'machines' | 'sshConfig'): void {
+  command.option(...directoryOption).action(async (options: DirectoryOption) => {
+    const layout = layoutFor(options, context, 'look');
+    const path = layout[file];
+    const { readIfThere } = await import('../../system/files/files.ts');
+    const text = readIfThere(path);
+    if (text === undefined) throw new Failed(notConfigured(layout, path));
+    context.out(text.trimEnd());
+  });
 }

@@ -28,10 +28,8 @@ interface Shown {
 }
 
 /** `verdicts`: what was tried on this machine and whether it works. Cleared, the next start tries all of it again. */
-export function verdictsVerb(program: Command, context: CliContext): void {
-  program
-    .command('verdicts')
-    .description('show what was found to work, or not, on this machine')
+export function verdictsVerb(command: Command, context: CliContext): void {
+  command
     .option(...directoryOption)
     .option('--clear', 'forget all of it: the next start tries everything again')
     .option('--json', 'print JSON')

@@ -31,12 +31,7 @@ interface Options {
 }
 
 /** `configure`: its options are made from the settings' rows. */
-export function configureVerb(program: Command, context: CliContext): void {
-  const command = program
-    .command('configure')
-    .description(
-      'set up the builder and register it with ssh and Nix; run again to change settings',
-    );
+export function configureVerb(command: Command, context: CliContext): void {
   for (const [, { flags = [] }] of settingRows)
     for (const { flags: words, help } of flags) command.option(words, help);
   command

@@ -16,10 +16,8 @@ interface RenewOptions extends DirectoryOption {
 }
 
 /** `keys renew`. */
-export function keysVerbs(program: Command, context: CliContext): void {
-  program
-    .command('keys')
-    .description('replace the keys')
+export function keysVerbs(keys: Command, context: CliContext): void {
+  keys
     .command('renew')
     .description("replace all keys: yours, root's and the guest's; the disk is kept")
     .option('--no-root', "do not change root's files; print the script that does it")

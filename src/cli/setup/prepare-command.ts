@@ -13,10 +13,8 @@ import type { PrepareOptions } from '../../setup/prepare.ts';
 type Options = DirectoryOption & PrepareOptions;
 
 /** `prepare`, which no help shows: modules of Nix configurations call it. */
-export function prepareVerb(program: Command, context: CliContext): void {
-  program
-    .command('prepare', { hidden: true })
-    .description('for the Nix modules: create the state directory with its settings and keys')
+export function prepareVerb(command: Command, context: CliContext): void {
+  command
     .option(...directoryOption)
     .requiredOption('--settings <file>', 'the new config.json')
     .option('--shared', "let the group of the state directory use the daemon's control socket")

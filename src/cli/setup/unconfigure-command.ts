@@ -23,13 +23,8 @@ interface Options extends DirectoryOption, EndOptions {
 }
 
 /** `unconfigure`: undoes what configure did outside the state directory; with --purge deletes that too. */
-export function unconfigureVerb(program: Command, context: CliContext): void {
-  program
-    .command('unconfigure')
-    .alias('uninstall')
-    .description(
-      'stop the daemon and undo everything that configure changed outside the state directory',
-    )
+export function unconfigureVerb(command: Command, context: CliContext): void {
+  command
     .option(...directoryOption)
     .option('--purge', "also delete the guest's disk, the keys and the images")
     .option('-y, --yes', 'do not ask for confirmation')

@@ -1,26 +1,23 @@
 import { Argument, type Command } from 'commander';
 import type { CliContext } from '../../command/context.ts';
+import type { OtherCommands } from '../command-row.ts';
 
 /** `completion`: what makes a shell complete our verbs and options. */
-export function completionVerb(program: Command, context: CliContext): void {
-  program
-    .command('completion')
-    .description('print the completion script for a shell')
+export function completionVerb(command: Command, context: CliContext, others: OtherCommands): void {
+  command
     .addArgument(new Argument('<shell>').choices(['bash', 'zsh', 'fish']))
     .action(async (shell: string) => {
       const { completionScript, shells } = await import('./completion-scripts.ts');
       const known = shells.find((each) => each === shell);
-      if (known !== undefined) context.out(completionScript(program, known).trimEnd());
+      if (known !== undefined)
+        context.out(completionScript(await others.program(), known).trimEnd());
     });
 }
 
 /** `man`: the manual page. */
-export function manVerb(program: Command, context: CliContext): void {
-  program
-    .command('man')
-    .description('print the manual page')
-    .action(async () => {
-      const { manPage } = await import('./man-page.ts');
-      context.out(manPage(program, program.version() ?? '').trimEnd());
-    });
+export function manVerb(command: Command, context: CliContext, others: OtherCommands): void {
+  command.action(async () => {
+    const { manPage } = await import('./man-page.ts');
+    context.out(manPage(await others.program(), context.version ?? '').trimEnd());
+  });
 }

@@ -25,10 +25,8 @@ interface StatusOptions extends DirectoryOption {
  * `status`: what the daemon says of itself, or said last. Exit 0 while a daemon lives and has not given up; the failure's own code
  * when it has, as `wait`; 69 without one.
  */
-export function statusVerb(program: Command, context: CliContext): void {
-  program
-    .command('status')
-    .description('show the current state, and the reason for it')
+export function statusVerb(command: Command, context: CliContext): void {
+  command
     .option(...directoryOption)
     .option('--json', 'print the complete status as JSON')
     .option('-w, --watch', 'keep updating until interrupted')

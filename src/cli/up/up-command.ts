@@ -4,18 +4,16 @@ import {
   layoutFor,
   type CliContext,
   type DirectoryOption,
-  type Perform,
 } from '../../command/context.ts';
+import type { OtherCommands } from '../command-row.ts';
 
 interface UpOptions extends DirectoryOption {
   readonly install?: boolean;
 }
 
 /** `up`: the main job, from nothing to a derivation that was built in the guest. What is done is not done twice. */
-export function upVerb(program: Command, context: CliContext, perform: Perform): void {
-  program
-    .command('up')
-    .description('set up everything, and build a first derivation in the guest')
+export function upVerb(command: Command, context: CliContext, { perform }: OtherCommands): void {
+  command
     .option(...directoryOption)
     .option('--install', 'install missing programs')
     .action(async (options: UpOptions) => {

@@ -80,7 +80,7 @@ export const commandGroups: Readonly<Record<string, readonly CommandRow[]>> = {
     {
       name: 'wait',
       summary: 'wait until Nix can build here',
-      load: async () => (await import('./daemon/run-commands.ts')).waitVerb,
+      load: async () => (await import('./daemon/wait-command.ts')).waitVerb,
     },
     {
       name: 'ssh',

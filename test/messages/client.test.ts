@@ -3,7 +3,7 @@ import { doesNotStop } from '../../src/client/stop-daemon.ts';
 import { keysLater } from '../../src/client/tell-guest.ts';
 import { unidentifiedDaemon } from '../../src/client/unidentified-daemon.ts';
 import { gaveUp } from '../../src/client/until-ready.ts';
-import { buildsUnknown } from '../../src/client/wait-for-builds.ts';
+import { buildsUnknown } from '../../src/client/builds-option.ts';
 import { layoutOf } from '../../src/config/layout.ts';
 import { nobody } from '../fakes/commands.ts';
 import { linesOf } from './command-rig.ts';

@@ -10,13 +10,8 @@ import {
   type CliContext,
   type DirectoryOption,
 } from '../../command/context.ts';
-import {
-  buildsOption,
-  nowOption,
-  orLetIn,
-  waitForBuilds,
-  type EndOptions,
-} from '../../client/wait-for-builds.ts';
+import { buildsOption, nowOption, type EndOptions } from '../../client/builds-option.ts';
+import { orLetIn, waitForBuilds } from '../../client/wait-for-builds.ts';
 import {
   bootJobKept,
   guestAlone,
@@ -30,6 +25,13 @@ import {
 } from './daemon-words.ts';
 import { startBy, stop } from './run-commands.ts';
 import { advice, type Text } from '../../system/advice.ts';
+import { findStatus } from '../../client/found.ts';
+import { serviceFor } from '../../service/service.ts';
+import { ask } from '../../supervisor/daemon/ask-daemon.ts';
+import { readSettings } from '../../config/read-settings.ts';
+import { restartCommand } from '../../service/declared-job.ts';
+import { wakeIfAway } from '../guest/suspend-commands.ts';
+import { describeToOwner } from '../../domain/problem.ts';
 
 export function restartVerb(command: Command, context: CliContext): void {
   command
@@ -45,8 +47,6 @@ export function restartVerb(command: Command, context: CliContext): void {
 
 /** Begins it; what was done, for people. */
 async function restart(layout: Layout, context: CliContext): Promise<Text> {
-  const { findStatus } = await import('../../client/found.ts');
-  const { serviceFor } = await import('../../service/service.ts');
   const service = serviceFor(layout, context);
   const found = await findStatus(layout, context);
   if (found.daemon === 'alive') {
@@ -56,14 +56,13 @@ async function restart(layout: Layout, context: CliContext): Promise<Text> {
       return keeperRestarts(service.name);
     }
     const old = otherRelease(found.status, context);
-    const kept = old === undefined ? undefined : await whyKept(old, service, layout);
+    const kept = old === undefined ? undefined : whyKept(old, service, layout);
     if (old !== undefined && kept === undefined) {
       refuseOthers(layout, context);
       return replaceDaemon(old, layout, context);
     }
-    const { ask } = await import('../../supervisor/daemon/ask-daemon.ts');
     await ask(layout, 'restart', context.clock, context.signal);
-    await tellProblems(layout, context);
+    tellProblems(layout, context);
     if (kept !== undefined) context.err(kept);
     return guestRestarts;
   }
@@ -77,17 +76,11 @@ const otherRelease = ({ release }: Status, { version }: CliContext): string | un
   version === undefined || release === version ? undefined : release;
 
 /** Why a daemon of that release stays, as one that is stopped could not be started again; undefined where it can. */
-async function whyKept(
-  old: string,
-  service: Service | undefined,
-  layout: Layout,
-): Promise<Text | undefined> {
-  const { readSettings } = await import('../../config/read-settings.ts');
+function whyKept(old: string, service: Service | undefined, layout: Layout): Text | undefined {
   if (readSettings(layout).config === undefined) return keptForSettings(old);
   const uid = process.getuid?.() ?? 0;
   if (service?.starts !== 'boot') return undefined;
   if (service.declared === undefined) return uid === 0 ? undefined : bootJobKept(old);
-  const { restartCommand } = await import('../../service/declared-job.ts');
   return guestAlone(old, service.declared.by, restartCommand(service.declared, uid));
 }
 
@@ -96,9 +89,7 @@ async function replaceDaemon(old: string, layout: Layout, context: CliContext): 
   await stop(layout, context);
   const { pid, through } = await startBy(layout, context);
   // As after `restart` of a daemon that stays.
-  const { wakeIfAway } = await import('../guest/suspend-commands.ts');
   await wakeIfAway(layout, context);
-  const { findStatus } = await import('../../client/found.ts');
   const now = await findStatus(layout, context);
   const isOld = now.daemon === 'alive' && otherRelease(now.status, context) !== undefined;
   // The job starts a copy of the program that is elsewhere.
@@ -107,9 +98,7 @@ async function replaceDaemon(old: string, layout: Layout, context: CliContext): 
 }
 
 /** What a guest that starts again will not be told, since config.json cannot be taken. */
-async function tellProblems(layout: Layout, context: CliContext): Promise<void> {
-  const { readSettings } = await import('../../config/read-settings.ts');
-  const { describeToOwner } = await import('../../domain/problem.ts');
+function tellProblems(layout: Layout, context: CliContext): void {
   const { problems } = readSettings(layout);
   if (problems.length === 0) return;
   context.err(previousSettings);

@@ -7,7 +7,8 @@ import {
   type CliContext,
   type DirectoryOption,
 } from '../../command/context.ts';
-import { describeBusy, buildsOption, buildsUnknown } from '../../client/wait-for-builds.ts';
+import { describeBusy, buildsOption, buildsUnknown } from '../../client/builds-option.ts';
+import { ask } from '../../supervisor/daemon/ask-daemon.ts';
 
 interface DrainOptions extends DirectoryOption {
   readonly wait?: boolean;
@@ -23,7 +24,6 @@ export function drainVerb(command: Command, context: CliContext): void {
     .action(async (options: DrainOptions) => {
       const layout = layoutFor(options, context, 'ask');
       const { clock, signal } = context;
-      const { ask } = await import('../../supervisor/daemon/ask-daemon.ts');
       const { open = 0, loggedIn = open } = await ask(layout, 'refuse', clock, signal);
       context.out('New connections are refused; Nix will use other builders.');
       if (options.wait !== true) {
@@ -51,7 +51,6 @@ export function drainVerb(command: Command, context: CliContext): void {
 export function undrainVerb(command: Command, context: CliContext): void {
   command.option(...directoryOption).action(async (options: DirectoryOption) => {
     const layout = layoutFor(options, context, 'ask');
-    const { ask } = await import('../../supervisor/daemon/ask-daemon.ts');
     await ask(layout, 'admit', context.clock, context.signal);
     context.out('New connections are accepted again.');
   });

@@ -10,14 +10,14 @@ import {
 } from '../../command/context.ts';
 import { saying, startingGuest } from '../../command/announce-slow.ts';
 import { livingStatus, wakeIfAway } from './suspend-commands.ts';
-import {
-  buildsOption,
-  describeBusy,
-  orLetIn,
-  buildsUnknown,
-} from '../../client/wait-for-builds.ts';
+import { buildsOption, describeBusy, buildsUnknown } from '../../client/builds-option.ts';
+import { orLetIn } from '../../client/wait-for-builds.ts';
 import { advice, ours } from '../../system/advice.ts';
 import { statsIfThere } from '../../system/stats.ts';
+import { traitsOf } from '../../supervisor/lifecycle/phases.ts';
+import { waitUntilReady } from '../../client/until-ready.ts';
+import { drain } from '../../client/drain.ts';
+import { ask } from '../../supervisor/daemon/ask-daemon.ts';
 
 interface GcOptions extends DirectoryOption {
   readonly timeout: number;
@@ -65,10 +65,8 @@ export function trimVerb(command: Command, context: CliContext): void {
 /** The guest is ready: one that is away, or comes, is waited for. */
 async function wakeGuest(layout: Layout, context: CliContext): Promise<void> {
   const { phase } = await livingStatus(layout, context);
-  const { traitsOf } = await import('../../supervisor/lifecycle/phases.ts');
   if (traitsOf(phase).builds === 'on-demand') context.err(startingGuest);
   await wakeIfAway(layout, context);
-  const { waitUntilReady } = await import('../../client/until-ready.ts');
   const onSentence = (line: string) => context.err(line);
   const ready = await waitUntilReady(layout, { ...context, timeoutMs: readyMs, onSentence });
   if (typeof ready !== 'string') throw new Failed(ready);
@@ -84,7 +82,6 @@ async function whileNobodyIsIn<T>(
   context: CliContext,
   work: () => Promise<T>,
 ): Promise<T> {
-  const { drain } = await import('../../client/drain.ts');
   const { clock, signal } = context;
   const waiting = (why: string) => context.err(`${why}; waiting up to ${timeout} s.`);
   const end = await drain(layout, {
@@ -106,7 +103,6 @@ async function askLong<C extends 'gc' | 'trim'>(
   command: C,
   { clock, signal }: CliContext,
 ) {
-  const { ask } = await import('../../supervisor/daemon/ask-daemon.ts');
   return ask(layout, command, clock, signal, { timeoutMs: workMs });
 }
 

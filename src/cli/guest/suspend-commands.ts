@@ -1,7 +1,7 @@
 /** `suspend`, `resume`: the guest goes until it is needed, and comes back before that. */
 import type { Command } from 'commander';
 import type { Layout } from '../../config/layout.ts';
-import type { Answers, Busy } from '../../supervisor/daemon/control-protocol.ts';
+import { type Answers, type Busy, forced } from '../../supervisor/daemon/control-protocol.ts';
 import { noDaemon } from '../../supervisor/daemon/no-daemon.ts';
 import type { Status } from '../../supervisor/status/status-schema.ts';
 import { Exit, Failed, type Failure } from '../../system/failure.ts';
@@ -16,11 +16,15 @@ import {
   buildsOption,
   describeBusy,
   nowOption,
-  orLetIn,
-  waitForBuilds,
   type EndOptions,
-} from '../../client/wait-for-builds.ts';
+} from '../../client/builds-option.ts';
+import { orLetIn, waitForBuilds } from '../../client/wait-for-builds.ts';
 import { advice, ours } from '../../system/advice.ts';
+import { traitsOf } from '../../supervisor/lifecycle/phases.ts';
+import { isYes } from '../../command/ask.ts';
+import { ask } from '../../supervisor/daemon/ask-daemon.ts';
+import { until } from '../../system/time/wait.ts';
+import { findStatus } from '../../client/found.ts';
 
 /** `suspend`: waits for builds, then has the guest go; the next build brings it back. */
 export function suspendVerb(command: Command, context: CliContext): void {
@@ -32,7 +36,6 @@ export function suspendVerb(command: Command, context: CliContext): void {
     .action(async (options: SuspendOptions) => {
       const layout = layoutFor(options, context, 'ask');
       const before = await livingStatus(layout, context);
-      const { traitsOf } = await import('../../supervisor/lifecycle/phases.ts');
       if (traitsOf(before.phase).builds === 'on-demand')
         return context.out(awayWords(before, 'already'));
       const atLimit =
@@ -71,7 +74,6 @@ async function send(
   if (isSilent === true) throw new Failed(guestDoesNotSay);
   if (inUse === undefined) throw new Failed(buildCame);
   const isAsked = process.stdin.isTTY && context.isTTY;
-  const { isYes } = await import('../../command/ask.ts');
   if (!isAsked || !(await isYes(suspendAnyway(inUse), context)))
     throw new Failed(somebodyIsIn(describeBusy(inUse)));
   await send(layout, { force: true }, context);
@@ -86,9 +88,6 @@ async function answerTo(
   force: boolean,
   { clock, signal }: CliContext,
 ): Promise<Partial<Answers['suspend']>> {
-  const { forced } = await import('../../supervisor/daemon/control-protocol.ts');
-  const { ask } = await import('../../supervisor/daemon/ask-daemon.ts');
-  const { until } = await import('../../system/time/wait.ts');
   let answer: Partial<Answers['suspend']> = {};
   const says = async () => {
     answer = await ask(layout, 'suspend', clock, signal, force ? forced : {});
@@ -117,7 +116,6 @@ export function resumeVerb(command: Command, context: CliContext): void {
 
 /** Brings the guest back where it is away, or goes; whether it was so. */
 async function wake(layout: Layout, { clock, signal }: CliContext): Promise<boolean> {
-  const { ask } = await import('../../supervisor/daemon/ask-daemon.ts');
   return (await ask(layout, 'resume', clock, signal))['was'] === 'away';
 }
 
@@ -133,8 +131,6 @@ export async function wakeIfAway(layout: Layout, context: CliContext): Promise<b
 
 /** What the daemon says, unless there is none, or it has given up. */
 export async function livingStatus(layout: Layout, context: CliContext): Promise<Status> {
-  const { findStatus } = await import('../../client/found.ts');
-  const { traitsOf } = await import('../../supervisor/lifecycle/phases.ts');
   const found = await findStatus(layout, context);
   if (found.daemon === 'gone') throw new Failed(noDaemon(layout));
   const { phase, because } = found.status;
@@ -147,9 +143,6 @@ async function untilGone(
   layout: Layout,
   { clock, signal }: CliContext,
 ): Promise<Status | undefined> {
-  const { until } = await import('../../system/time/wait.ts');
-  const { findStatus } = await import('../../client/found.ts');
-  const { traitsOf } = await import('../../supervisor/lifecycle/phases.ts');
   let seen: { away?: Status; isComing: boolean } = { isComing: false };
   const isOver = async () => {
     const found = await findStatus(layout, { clock, signal });

@@ -4,7 +4,7 @@ import type { Layout } from '../../config/layout.ts';
 import { isSetUp, setUpHint } from '../../config/not-set-up.ts';
 import { Exit, Failed, type Failure } from '../../system/failure.ts';
 import { plainText } from '../../system/plain-text.ts';
-import type { RotatedLog } from '../../system/files/rotated-log.ts';
+import { RotatedLog } from '../../system/files/rotated-log.ts';
 import { wholeFrom } from '../../command/option-values.ts';
 import {
   directoryOption,
@@ -57,7 +57,6 @@ interface Shown {
 
 async function show(layout: Layout, path: string, { options, context, render }: Shown) {
   const { lines: count } = options;
-  const { RotatedLog } = await import('../../system/files/rotated-log.ts');
   const log = new RotatedLog(path);
   const first = log.lines();
   if (!log.isThere) throw new Failed(nothingWritten(layout, path));

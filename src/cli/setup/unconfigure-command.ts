@@ -9,7 +9,7 @@ import {
   type CliContext,
   type DirectoryOption,
 } from '../../command/context.ts';
-import { buildsOption, nowOption, type EndOptions } from '../../client/wait-for-builds.ts';
+import { buildsOption, nowOption, type EndOptions } from '../../client/builds-option.ts';
 import { quotedWord } from '../../system/shell.ts';
 
 interface Options extends DirectoryOption, EndOptions {

@@ -15,6 +15,8 @@ import {
 } from '../../command/context.ts';
 import { liveFactsOf, reportOf } from './live-facts.ts';
 import type { Look } from '../../command/terminal.ts';
+import { findStatus } from '../../client/found.ts';
+import { screenOf } from './screen-facts.ts';
 
 interface StatusOptions extends DirectoryOption {
   readonly json?: boolean;
@@ -32,8 +34,6 @@ export function statusVerb(command: Command, context: CliContext): void {
     .option('-w, --watch', 'keep updating until interrupted')
     .action(async (options: StatusOptions) => {
       const layout = layoutFor(options, context, 'look');
-      const { findStatus } = await import('../../client/found.ts');
-      const { screenOf } = await import('./screen-facts.ts');
       const findLiveFacts = liveFactsOf(layout, context);
       const show = async (): Promise<FoundStatus> => {
         const found = await findStatus(layout, context);
@@ -69,7 +69,6 @@ async function watch(
 ): Promise<FoundStatus> {
   const { clock } = context;
   const signal = untilUnread(context);
-  const { findStatus } = await import('../../client/found.ts');
   let found = await show();
   let shown = JSON.stringify(found);
   for (;;) {

@@ -1,7 +1,8 @@
 /** What configure does about the keeper of the daemon, beyond writing its files. */
 import type { Layout } from '../../config/layout.ts';
 import type { CliContext } from '../../command/context.ts';
-import { orLetIn, usualWait, waitForBuilds } from '../../client/wait-for-builds.ts';
+import { usualWait } from '../../client/builds-option.ts';
+import { orLetIn, waitForBuilds } from '../../client/wait-for-builds.ts';
 import { readReceipts, writeReceipts, type Receipt } from '../../host/receipts.ts';
 import { declaredJob, servicePaths } from '../../service/job-files.ts';
 import { userServiceFor } from '../../service/service.ts';

@@ -18,7 +18,8 @@ import type { CliContext } from '../../command/context.ts';
 import { saying, waitingForEnd, waitingForOther } from '../../command/announce-slow.ts';
 import { settleJob } from '../boot-job.ts';
 import { serviceFor } from '../../service/service.ts';
-import { orLetIn, waitForBuilds, type EndOptions } from '../../client/wait-for-builds.ts';
+import { type EndOptions } from '../../client/builds-option.ts';
+import { orLetIn, waitForBuilds } from '../../client/wait-for-builds.ts';
 import { describeRemoval, ownSteps, removalPlan, type RemovalPlan } from './removal-plan.ts';
 import { advice, ours, type Text } from '../../system/advice.ts';
 

@@ -79,10 +79,11 @@ export class Failed extends Error {
   }
 }
 
-/** What was thrown, as a Failure; a bug becomes `bug` with its stack in the lines. */
+/** What was thrown, as a Failure; a bug becomes `bug` with its stack in the lines. `program-incomplete` where a module was not found. */
 export function failureOf(thrown: unknown): Failure {
   if (thrown instanceof Failed) return thrown.failure;
   const error = thrown instanceof Error ? thrown : new Error(String(thrown));
+  if (noModule.has(errorCode(error) ?? '')) return incomplete(error);
   return {
     kind: 'bug',
     message: `Unexpected error: ${asSentence(error.message)}`,
@@ -91,6 +92,20 @@ export function failureOf(thrown: unknown): Failure {
     lines: (error.stack ?? '').split('\n'),
   };
 }
+
+/** Node's codes for a file of a program, or a package, that it does not find: of `require` and of `import`. */
+const noModule: ReadonlySet<string> = new Set(['MODULE_NOT_FOUND', 'ERR_MODULE_NOT_FOUND']);
+
+/** An upgrade takes the files away that this process has not loaded yet. */
+const incomplete = ({ message }: Error): Failure => ({
+  kind: 'program-incomplete',
+  message:
+    'A part of linuxkit-builder is missing, probably because it was upgraded or removed while this command was running.',
+  hint: 'Run the command again. If that does not help, reinstall the program.',
+  exit: Exit.temporary,
+  // Behind the first line Node lists the files that asked for it.
+  lines: message.split('\n', 1),
+});
 
 /** The `code` of a Node system error (`ENOENT`), or undefined. */
 export function errorCode(thrown: unknown): string | undefined {

@@ -9,7 +9,7 @@ const most = {
   'supervisor/daemon/control': 29_000,
   'client/drain': 50_000,
   'client/found': 62_500,
-  'client/stop-daemon': 43_000,
+  'client/stop-daemon': 44_000,
   'client/until-ready': 64_500,
 } as const;
 /** What is loaded with the settings, by every command before it begins: they say whose a state directory is. */

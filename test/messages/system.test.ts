@@ -98,6 +98,12 @@ const words = (table: Readonly<Record<string, string>>, told: (code: string) => 
 
 tells('system', {
   'A bug': { 'an exception that nobody expects': () => failureOf(new Error('x is undefined')) },
+  'An upgrade while a command runs': {
+    'a part of the program is gone': () => {
+      const message = "Cannot find module './ask-daemon.js'\nRequire stack:\n- /dist/main.js";
+      return failureOf(Object.assign(new Error(message), { code: 'MODULE_NOT_FOUND' }));
+    },
+  },
   'A file cannot be written': {
     ...words(reasons, written),
     'ENOSPC, and there is room but no inode': () =>

@@ -16,12 +16,13 @@ const buildMs = 180_000;
 /** Whether this machine's Nix has something built there. */
 export async function checkBuild(facts: DoctorFacts): Promise<CheckVerdict> {
   if (facts.tryProgram('nix-build') === undefined)
-    return { kind: 'not-asked', why: 'nix-build was not found' };
+    return { kind: 'not-asked', code: 'nix-build-missing', why: 'nix-build was not found' };
   const { ran, tookS } = await buildExample(facts);
   return succeeded(ran)
     ? { kind: 'good', fact: `a test derivation was built in ${tookS} s` }
     : {
         kind: 'bad',
+        code: 'build-failed',
         what: `A test build failed: nix-build ${endWords(ran.ended)} after ${tookS} s.`,
         why: ran.stderr.trim().split('\n').slice(-5).join(' | '),
         remedy: ours('explain', 'example.nix'),

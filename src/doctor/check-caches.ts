@@ -21,7 +21,11 @@ export async function namesAndCaches(facts: DoctorFacts): Promise<CheckVerdict> 
   const { stdout } = await run(program('ssh'), argv, { input: cachesScript, timeoutMs, signal });
   const caches = cachesIn(stdout);
   if (caches === undefined)
-    return { kind: 'not-asked', why: 'the guest lacks sh, mktemp or nix, which this check needs' };
+    return {
+      kind: 'not-asked',
+      code: 'caches-not-asked',
+      why: 'the guest lacks sh, mktemp or nix, which this check needs',
+    };
   const lacking = caches.filter(({ state }) => state !== 'reached');
   const found = await Promise.all(lacking.map(({ url }) => reachedFromHere(url, signal)));
   return judgeCaches(caches, {
@@ -63,11 +67,13 @@ export function judgeCaches(caches: readonly Cache[], around: Surroundings): Che
   if (isTheGuests(worst))
     return {
       kind: 'bad',
+      code: state === 'unnamed' ? 'cache-unresolved' : 'cache-unreached',
       what: `${what}, although this machine can.`,
       ...wayOut(around, nixSays),
     };
   return {
     kind: 'note',
+    code: 'cache-unreached-here',
     fact: `${what}, and neither can this machine`,
     why: `${nixSays}Builds cannot download anything from there until this machine can. The guest does not use this machine's proxy settings.`,
     isLess: true,

@@ -17,6 +17,7 @@ export async function checkLoopback({ config }: DoctorFacts): Promise<CheckVerdi
 /** What goes over 127.0.0.1 does not concern a socket. */
 export const withoutPort: CheckVerdict = {
   kind: 'not-asked',
+  code: 'door-is-socket',
   why: 'the front door is a Unix socket',
 };
 
@@ -24,7 +25,14 @@ export const withoutPort: CheckVerdict = {
 export const judgeLoopback = (fault: Failure | undefined): CheckVerdict =>
   fault === undefined
     ? { kind: 'good', fact: '127.0.0.1 accepts connections' }
-    : { kind: 'bad', what: fault.message, why: '', remedy: fault.hint };
+    : {
+        kind: 'bad',
+        code: 'loopback-unreachable',
+        failure: fault.kind,
+        what: fault.message,
+        why: '',
+        remedy: fault.hint,
+      };
 
 /** Whether the door answers, and with sshd's greeting. A guest that is away is not woken for it. One that is drained has nothing to say. */
 export async function checkDoor(facts: DoctorFacts): Promise<CheckVerdict> {
@@ -42,7 +50,12 @@ export async function checkDoor(facts: DoctorFacts): Promise<CheckVerdict> {
 }
 
 /** Somebody ran `drain`, and nothing is to be mended. */
-const isOnPurpose: CheckVerdict = { kind: 'note', fact: drained.message, why: drained.hint };
+const isOnPurpose: CheckVerdict = {
+  kind: 'note',
+  code: 'drained',
+  fact: drained.message,
+  why: drained.hint,
+};
 
 /** Of a door that leads to no ssh; `owner`: who has the port. */
 export function judgeDoor(
@@ -55,6 +68,7 @@ export function judgeDoor(
     owner === undefined ? '' : "Stop that process, unless it is the builder's daemon; then ";
   return {
     kind: 'bad',
+    code: banner === undefined ? 'door-closed' : 'door-not-ssh',
     what:
       banner === undefined
         ? `Nothing answers on ${where}.`

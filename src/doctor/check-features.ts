@@ -15,6 +15,7 @@ export async function features({ layout, context, config }: DoctorFacts): Promis
   if (wrong !== undefined)
     return {
       kind: 'bad',
+      code: 'feature-missing',
       what: `The feature ${String(wrong.value)} ${wrong.message}.`,
       why: wrong.hint,
       remedy: offering(own(offered).filter((name) => name !== wrong.value)),
@@ -24,19 +25,23 @@ export async function features({ layout, context, config }: DoctorFacts): Promis
   if (lost !== undefined)
     return {
       kind: 'bad',
+      code: 'system-missing',
       what: `${String(lost.value)} ${lost.message}.`,
       why: lost.hint,
       remedy: lostRemedy,
     };
   const fact = [...offered, ...extraSystems].join(', ');
   return kvm === true && !offered.includes('kvm')
-    ? {
-        kind: 'note',
-        fact,
-        why: kvmWords(offered),
-      }
+    ? kvmNotOffered(fact, offered)
     : { kind: 'good', fact };
 }
+
+const kvmNotOffered = (fact: string, offered: readonly string[]): CheckVerdict => ({
+  kind: 'note',
+  code: 'kvm-not-offered',
+  fact,
+  why: kvmWords(offered),
+});
 
 /** A foreign system is registered, and the guest has nothing to run it by. */
 export const lostRemedy = advice`${ours('image build')}, then ${ours('restart')}; or ${ours('configure', '--reset extra-systems')}`;

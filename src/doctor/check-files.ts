@@ -55,7 +55,13 @@ export async function yourFiles(facts: DoctorFacts): Promise<CheckVerdict> {
   if (first !== undefined) return changedByHand(first);
   const config = join(facts.places.home, '.ssh/config');
   if (isOpenToOthers(config))
-    return { kind: 'bad', what: openToOthers(config), why: '', remedy: closeToOthers(config) };
+    return {
+      kind: 'bad',
+      code: 'ssh-config-open',
+      what: openToOthers(config),
+      why: '',
+      remedy: closeToOthers(config),
+    };
   if (changes.length === 0 && builder.takenIn === false)
     return notTakenIn(facts.layout.sshConfig, facts.program('ssh'));
   if (changes.length === 0) return leadsToGuest;
@@ -85,7 +91,8 @@ export async function rootsFiles(facts: DoctorFacts): Promise<CheckVerdict> {
   const [first] = needs.byHand;
   if (drift !== undefined) {
     const { sentence, remedy } = toldBy(drift);
-    return { kind: 'bad', what: sentence, why: whatNixUses(drift.files), remedy };
+    const why = whatNixUses(drift.files);
+    return { kind: 'bad', code: 'root-drift', what: sentence, why, remedy };
   }
   if (first !== undefined) return changedByHand(first);
   const { nix, directory, ssh: config } = facts.places.roots;

@@ -16,7 +16,7 @@ export async function givesBack({ layout, context, driver }: DoctorFacts): Promi
   });
   const { row } = driver();
   return found.givesBack === undefined
-    ? { kind: 'not-asked', why: 'the guest does not report it' }
+    ? { kind: 'not-asked', code: 'returns-not-reported', why: 'the guest does not report it' }
     : givenBack(found.givesBack, row);
 }
 
@@ -31,7 +31,8 @@ export function givenBack(
     ...(disk ? [] : [row.givesBack.disk ? diskShould(row.title) : diskStays]),
   ];
   const fact = memory ? 'memory only' : disk ? 'disk only' : 'neither memory nor disk';
-  return { kind: 'note', fact, why: joinTexts(why, ' ') };
+  const code = memory ? 'returns-memory' : disk ? 'returns-disk' : 'returns-nothing';
+  return { kind: 'note', code, fact, why: joinTexts(why, ' ') };
 }
 
 const memoryStays = advice`Memory that the guest has used is returned only when the VM stops: with ${ours('suspend')}, or when the guest is unused, unless idle.how is never.`;

@@ -14,13 +14,19 @@ export function checkConsole({ status, layout }: DoctorFacts): CheckVerdict {
   if (traitsOf(phase).builds === 'now' || last !== undefined)
     return { kind: 'good', fact: last === undefined ? phase : `boot stage '${last}' reached` };
   if (vmPid === undefined)
-    return { kind: 'note', fact: 'nothing yet', why: 'The VM is about to start.' };
+    return {
+      kind: 'note',
+      code: 'vm-to-start',
+      fact: 'nothing yet',
+      why: 'The VM is about to start.',
+    };
   // HyperKit's ring is full of zeros from its beginning.
   const size = readIfThere(layout.consoleRing)?.replaceAll('\0', '').trim().length ?? 0;
   return size > 0
     ? { kind: 'good', fact: 'the guest writes to it' }
     : {
         kind: 'bad',
+        code: 'console-silent',
         what: 'The guest has not written anything to its console.',
         why: 'Its kernel has probably not started.',
         remedy: advice`${ours('console')}, then ${ours('restart')}`,
@@ -45,10 +51,11 @@ export async function checkGuest({
   const { builds } = traitsOf(phase);
   if (builds === 'now')
     return health === 'slow' || health === 'frozen'
-      ? { kind: 'note', fact: health, why: describeSlow(login) }
+      ? { kind: 'note', code: `guest-${health}`, fact: health, why: describeSlow(login) }
       : { kind: 'good', fact: 'login works, and nix-daemon in the guest answers' };
   return {
     kind: 'bad',
+    code: 'guest-not-ready',
     what: advice`The guest is not ready. ${sentence}`,
     why: last?.message ?? '',
     // Whoever waits for one that has given up waits for ever.
@@ -63,11 +70,16 @@ const mostMs = 2_000;
 export function checkClock({ status }: DoctorFacts): CheckVerdict {
   const { clockOffsetMs } = status();
   if (clockOffsetMs === undefined)
-    return { kind: 'not-asked', why: 'the daemon has not measured it yet' };
+    return {
+      kind: 'not-asked',
+      code: 'clock-not-measured',
+      why: 'the daemon has not measured it yet',
+    };
   return Math.abs(clockOffsetMs) <= mostMs
     ? { kind: 'good', fact: `${clockOffsetMs} ms off this machine's` }
     : {
         kind: 'bad',
+        code: 'clock-wrong',
         what: `The guest's clock is ${(Math.abs(clockOffsetMs) / 1000).toFixed(1)} s ${clockOffsetMs < 0 ? 'behind' : 'ahead of'} this machine's.`,
         why: 'Files with times in the future break builds, and certificates may not be valid yet.',
         remedy: ours('restart'),

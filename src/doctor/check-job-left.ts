@@ -81,6 +81,7 @@ export const leftVerdict = (
   isWanted: boolean,
 ): Extract<CheckVerdict, { kind: 'bad' }> => ({
   kind: 'bad',
+  code: 'job-program-gone',
   what: `${path} starts a program that does not exist: ${main}.`,
   why: advice`It was uninstalled or moved without \`${ours('unconfigure')}\`, so nothing starts at your login.`,
   remedy: isWanted

@@ -39,7 +39,7 @@ export async function checkJob(facts: DoctorFacts): Promise<CheckVerdict> {
   const verdict = await stateVerdict(service, facts);
   const isWell = verdict.kind === 'good' || verdict.kind === 'note';
   if (!isWell || changes.length === 0) return verdict;
-  return { kind: 'note', fact: verdict.fact, why: outOfDate(changes) };
+  return { kind: 'note', code: 'job-outdated', fact: verdict.fact, why: outOfDate(changes) };
 }
 
 /** What is wrong with the file of the job at boot, which is root's. */
@@ -83,7 +83,7 @@ export async function stateVerdict(
     const { fact } = inOrder(name, running, whose);
     const ends = (await service.endsAtLogout?.()) === true;
     return ends
-      ? { kind: 'note', fact, why: logoutWords(thisUser().name) }
+      ? { kind: 'note', code: 'job-ends-at-logout', fact, why: logoutWords(thisUser().name) }
       : { kind: 'good', fact };
   }
   const output = lastLinesOf(layout.daemonOutput, 100) ?? [];

@@ -45,6 +45,7 @@ async function daemon({ layout, context, find }: DoctorFacts): Promise<CheckVerd
     return { kind: 'good', fact: `pid ${found.status.daemon.pid}, ${found.status.phase}` };
   return {
     kind: 'bad',
+    code: 'daemon-not-running',
     what: 'The daemon is not running.',
     why: found.last?.because?.message ?? '',
     remedy: ours('start'),
@@ -58,6 +59,7 @@ async function daemon({ layout, context, find }: DoctorFacts): Promise<CheckVerd
 /** Stopped, or very busy: what it wrote last may be true no more. */
 const notHeard = (pid: number): CheckVerdict => ({
   kind: 'note',
+  code: 'daemon-not-heard',
   fact: `pid ${pid} does not respond`,
   why: 'The checks that follow use the last status that it wrote.',
 });
@@ -65,10 +67,15 @@ const notHeard = (pid: number): CheckVerdict => ({
 function network({ status }: DoctorFacts): CheckVerdict {
   const { network: name, networkPid } = status();
   if (networkPid === undefined)
-    return { kind: 'not-asked', why: 'the VM program provides the network itself' };
+    return {
+      kind: 'not-asked',
+      code: 'network-built-in',
+      why: 'the VM program provides the network itself',
+    };
   return identify(networkPid) === undefined
     ? {
         kind: 'bad',
+        code: 'network-exited',
         what: `${name ?? 'The network program'} (pid ${networkPid}) has exited.`,
         why: '',
         remedy: ours('restart'),
@@ -77,23 +84,29 @@ function network({ status }: DoctorFacts): CheckVerdict {
 }
 
 async function vm(facts: DoctorFacts): Promise<CheckVerdict> {
-  const { status, driver } = facts;
-  const { phase, because, sentence, vmPid, problems } = status();
-  if (isAway(facts)) return { kind: 'note', fact: phase, why: sentence };
-  if (traitsOf(phase).guest === 'none')
-    return {
-      kind: 'bad',
-      what: because?.message ?? sentence,
-      why: joinTexts(
-        [...(because?.lines ?? []), ...(problems ?? []).map(({ message }) => message)],
-        ' | ',
-      ),
-      remedy: because?.hint ?? ours('start'),
-      seen: { program: driver().name, ...(await vmVersion(facts)) },
-    };
+  const { phase, sentence, vmPid } = facts.status();
+  if (isAway(facts)) return { kind: 'note', code: 'guest-away', fact: phase, why: sentence };
+  if (traitsOf(phase).guest === 'none') return notRunning(facts);
   return vmPid === undefined
-    ? { kind: 'note', fact: phase, why: 'The VM is about to start.' }
+    ? { kind: 'note', code: 'vm-to-start', fact: phase, why: 'The VM is about to start.' }
     : { kind: 'good', fact: `pid ${vmPid}` };
+}
+
+async function notRunning(facts: DoctorFacts): Promise<CheckVerdict> {
+  const { status, driver } = facts;
+  const { because, sentence, problems } = status();
+  return {
+    kind: 'bad',
+    code: 'vm-not-running',
+    ...(because && { failure: because.kind }),
+    what: because?.message ?? sentence,
+    why: joinTexts(
+      [...(because?.lines ?? []), ...(problems ?? []).map(({ message }) => message)],
+      ' | ',
+    ),
+    remedy: because?.hint ?? ours('start'),
+    seen: { program: driver().name, ...(await vmVersion(facts)) },
+  };
 }
 
 async function vmVersion(facts: DoctorFacts): Promise<{ readonly version?: string }> {

@@ -48,6 +48,7 @@ async function nix({ nix, places }: DoctorFacts): Promise<CheckVerdict> {
   if (variant === undefined)
     return {
       kind: 'bad',
+      code: 'nix-missing',
       what: 'Nix is not installed on this machine.',
       why: `Neither a nix program nor /nix was found; its settings would be in ${places.etcNix}.`,
       remedy: 'Install it: https://nixos.org/download',
@@ -56,6 +57,7 @@ async function nix({ nix, places }: DoctorFacts): Promise<CheckVerdict> {
     ? { kind: 'good', fact: describeNix(variant) }
     : {
         kind: 'bad',
+        code: 'nix-broken',
         what: 'The nix program does not run, not even without any settings.',
         why: variant.broken,
         remedy: 'Reinstall Nix: https://nixos.org/download',
@@ -80,12 +82,13 @@ async function nixSettings(facts: DoctorFacts): Promise<CheckVerdict> {
   return worst.weight === 'no-builds'
     ? {
         kind: 'bad',
+        code: 'nix-conflict',
         what: worst.message,
         why: others.map(({ message }) => message).join(' '),
         remedy: worst.hint,
         ...(worst.quotes !== undefined && { quotes: worst.quotes }),
       }
-    : { kind: 'note', fact: worst.message, why };
+    : { kind: 'note', code: 'nix-conflict', fact: worst.message, why };
 }
 
 /** None of those that {@link nixConflicts} knows. */
@@ -103,17 +106,31 @@ async function machinesLine({ context, places, tree, nix }: DoctorFacts): Promis
   const others = new OthersFiles();
   const text = others.read(path) ?? '';
   const why = others.unread.get(path);
-  if (why !== undefined) return { kind: 'not-asked', why: onlyByRoot(path, why) };
+  if (why !== undefined)
+    return { kind: 'not-asked', code: 'machines-unreadable', why: onlyByRoot(path, why) };
   const variant = await nix();
   const [bad] = listFaultsOf({ places, tree, variant, env: context.env }, others);
-  return bad === undefined
-    ? entryVerdict(path, withIncluded(text, others.read))
-    : { kind: 'bad', what: bad.words, why: '', remedy: `sudo $EDITOR ${shellWord(bad.file)}` };
+  if (bad === undefined) return entryVerdict(path, withIncluded(text, others.read));
+  return {
+    kind: 'bad',
+    code: 'machines-invalid',
+    what: bad.words,
+    why: '',
+    remedy: `sudo $EDITOR ${shellWord(bad.file)}`,
+  };
 }
 
 function entryVerdict(path: string, list: string): CheckVerdict {
   const ours = ourEntryIn(list);
   return ours === undefined
-    ? { kind: 'bad', what: `${path} has no line for ${alias}.`, why: '', remedy: configure }
+    ? noLine(path)
     : { kind: 'good', fact: `${counted(ours.maxJobs, 'job')}; ${ours.features.join(', ')}` };
 }
+
+const noLine = (path: string): CheckVerdict => ({
+  kind: 'bad',
+  code: 'machines-line-missing',
+  what: `${path} has no line for ${alias}.`,
+  why: '',
+  remedy: configure,
+});

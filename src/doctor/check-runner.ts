@@ -1,5 +1,6 @@
 /** Checks in the order in which things rest on each other: what rests on something broken is not blamed. */
 import type { Sighting } from '../domain/recognise.ts';
+import type { FindingCode } from './verdicts/finding-codes.ts';
 import { joinTexts, type Text } from '../system/advice.ts';
 import { failureOf } from '../system/failure.ts';
 
@@ -7,9 +8,18 @@ import { failureOf } from '../system/failure.ts';
 export type CheckVerdict =
   | { readonly kind: 'good'; readonly fact: string }
   /** It works, and is worth knowing; `isLess`: it works with less than usual, for a cause that is not the builder's. */
-  | { readonly kind: 'note'; readonly fact: string; readonly why: Text; readonly isLess?: true }
+  | {
+      readonly kind: 'note';
+      readonly code: FindingCode;
+      readonly fact: string;
+      readonly why: Text;
+      readonly isLess?: true;
+    }
   | {
       readonly kind: 'bad';
+      readonly code: FindingCode;
+      /** The kind of the failure that was found, where it is one. */
+      readonly failure?: string;
       readonly what: Text;
       readonly why: Text;
       /** The command, or the sentence, that mends it. */
@@ -22,7 +32,7 @@ export type CheckVerdict =
       readonly fix?: () => Promise<void> | void;
     }
   /** It does not concern this machine, or only somebody else can see it. */
-  | { readonly kind: 'not-asked'; readonly why: Text };
+  | { readonly kind: 'not-asked'; readonly code: FindingCode; readonly why: Text };
 
 /** One thing that can be right or wrong, by a name that people and programs read. */
 export interface Check {
@@ -97,10 +107,12 @@ async function look({ run }: Check, signal: AbortSignal): Promise<CheckVerdict> 
     return await run();
   } catch (error) {
     signal.throwIfAborted();
-    const { message, hint, lines, quotes } = failureOf(error);
+    const { kind, message, hint, lines, quotes } = failureOf(error);
     const said = quotes === undefined ? {} : { quotes };
     return {
       kind: 'bad',
+      code: 'check-failed',
+      failure: kind,
       what: message,
       why: joinTexts(lines ?? [], ' | '),
       remedy: hint,

@@ -87,10 +87,12 @@ export const throughDoor = (facts: DoctorFacts, run: Check['run']): Check['run']
 
 const notLetIn: CheckVerdict = {
   kind: 'not-asked',
+  code: 'drained',
   why: advice`the builder is drained, which also refuses this check; to run it, first: ${undrain}`,
 };
 
 const notWoken: CheckVerdict = {
   kind: 'not-asked',
+  code: 'guest-away',
   why: advice`the guest is not running, and is not started for this check; to start it: ${ours('resume')}`,
 };

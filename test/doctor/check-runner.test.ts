@@ -8,7 +8,13 @@ import {
 import { Failed } from '../../src/system/failure.ts';
 
 const good: CheckVerdict = { kind: 'good', fact: 'yes' };
-const bad: CheckVerdict = { kind: 'bad', what: 'no', why: 'so', remedy: 'do' };
+const bad: CheckVerdict = {
+  kind: 'bad',
+  code: 'keys-open',
+  what: 'no',
+  why: 'so',
+  remedy: 'do',
+};
 const check = (name: string, needs: string[], verdict: CheckVerdict = good): Check => ({
   name,
   dependsOn: needs,
@@ -47,8 +53,8 @@ describe('a chain', () => {
 
   test('goes on over notes and over what cannot be asked', async () => {
     const findings = await run([
-      check('a', [], { kind: 'note', fact: '', why: '' }),
-      check('b', ['a'], { kind: 'not-asked', why: '' }),
+      check('a', [], { kind: 'note', code: 'emulated', fact: '', why: '' }),
+      check('b', ['a'], { kind: 'not-asked', code: 'drained', why: '' }),
       check('c', ['b']),
     ]);
     expect(findings.at(-1)?.kind).toBe('good');
@@ -59,7 +65,15 @@ describe('a chain', () => {
     const [finding] = await run([
       { name: 'a', dependsOn: [], run: () => Promise.reject(new Failed(failure)) },
     ]);
-    expect(finding).toEqual({ name: 'a', kind: 'bad', what: 'M.', why: 'l', remedy: 'H.' });
+    expect(finding).toEqual({
+      name: 'a',
+      kind: 'bad',
+      code: 'check-failed',
+      failure: 'x',
+      what: 'M.',
+      why: 'l',
+      remedy: 'H.',
+    });
   });
 
   test('mends only when asked, looks again, and goes on', async () => {

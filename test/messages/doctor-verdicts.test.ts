@@ -9,6 +9,7 @@ import { findingLines } from '../../src/doctor/doctor-command.ts';
 import type { DoctorFacts } from '../../src/doctor/facts.ts';
 import { judgeDisk } from '../../src/doctor/host/check-disk.ts';
 import { listedVerdict } from '../../src/doctor/host/check-state.ts';
+import type { ConfigFault } from '../../src/doctor/ssh/check-ssh-config.ts';
 import {
   alsoApplies,
   sendsToGuest,
@@ -49,6 +50,7 @@ import { tells } from './tell.ts';
 
 const GiB = 1024 ** 3;
 const at = '2026-01-02T03:04:05.000Z';
+const wordsOf = ({ what, remedy }: Pick<ConfigFault, 'what' | 'remedy'>) => [what, remedy];
 const linesOf = (verdict: CheckVerdict) => findingLines({ name: 'check', ...verdict });
 
 const disk = { bytes: 50 * GiB, inodes: 1e6, usedBytes: 2 * GiB, tooLarge: undefined };
@@ -204,10 +206,10 @@ tells('doctor-verdicts', {
     'because it does not answer': () => noAnswerIn(30),
     'because something is printed': () => [
       printsBefore(blankLine),
-      ...Object.values(printedBySsh('/usr/bin/ssh')),
-      ...Object.values(printedByShell(loginShell)),
+      ...wordsOf(printedBySsh('/usr/bin/ssh')),
+      ...wordsOf(printedByShell(loginShell)),
     ],
-    'because of SHELL': () => Object.values(shellCannotRun('/bin/false', 'your environment')),
+    'because of SHELL': () => wordsOf(shellCannotRun('/bin/false', 'your environment')),
     'because of other lines': () => [otherLines(['port 22 (~/.ssh/config)']), excludeHost],
     'because of a line that this ssh does not know': () => removeLine,
     'it works, and sends the guest what it need not know': () =>

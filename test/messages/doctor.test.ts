@@ -33,7 +33,13 @@ import { detectNix, type NixVariant } from '../../src/nix/variant.ts';
 const tree = directoryShownAs('/tree');
 const layout = layoutOf(join(tree, 'builder'));
 const good = { kind: 'good', fact: 'it is so' } as const;
-const bad = { kind: 'bad', what: 'It is not.', why: 'So it is.', remedy: 'Do this.' } as const;
+const bad = {
+  kind: 'bad',
+  code: 'keys-open',
+  what: 'It is not.',
+  why: 'So it is.',
+  remedy: 'Do this.',
+} as const;
 
 const config = {
   system: 'x86_64-linux',
@@ -151,7 +157,16 @@ tells('doctor', {
         { name: 'nix', ...bad },
       ]),
     'it works, with less than usual': () =>
-      summary([{ name: 'names and caches', kind: 'note', fact: '', why: '', isLess: true }]),
+      summary([
+        {
+          name: 'names and caches',
+          kind: 'note',
+          code: 'cache-unreached-here',
+          fact: '',
+          why: '',
+          isLess: true,
+        },
+      ]),
     'what was not checked': () =>
       skippedLines([
         { name: 'daemon', kind: 'skipped', because: 'image' },

@@ -59,11 +59,12 @@ export function judgeDisk(root: string, facts: DiskFacts): CheckVerdict {
   if (facts.isExternal) return onOtherVolume(fact);
   return exposed === undefined
     ? { kind: 'good', fact }
-    : { kind: 'note', fact, why: describeExposure(exposed) };
+    : { kind: 'note', code: 'disk-exposed', fact, why: describeExposure(exposed) };
 }
 
 const fewInodes = (root: string, inodes: number): CheckVerdict => ({
   kind: 'bad',
+  code: 'inodes-few',
   what: `Only ${counted(inodes, 'more file')} can be created in ${root}: its file system is almost out of inodes.`,
   why: 'Each start creates files, and so does each change of the status.',
   remedy: 'Delete files on that file system. df -i shows how many it can hold.',
@@ -71,6 +72,7 @@ const fewInodes = (root: string, inodes: number): CheckVerdict => ({
 
 const largeDisk = ({ message, hint }: Pick<Failure, 'message' | 'hint'>): CheckVerdict => ({
   kind: 'bad',
+  code: 'disk-too-large',
   what: message,
   why: "The guest's disk is a single file.",
   remedy: hint,
@@ -78,6 +80,7 @@ const largeDisk = ({ message, hint }: Pick<Failure, 'message' | 'hint'>): CheckV
 
 const littleSpace = (root: string, freeGiB: number): CheckVerdict => ({
   kind: 'bad',
+  code: 'space-low',
   what: `Only ${freeGiB.toFixed(1)} GiB of disk space is free in ${root}.`,
   why: 'The guest is paused when its disk cannot grow.',
   remedy: advice`Free some space: nix-collect-garbage on this machine, and ${ours('gc')} for the guest`,
@@ -85,6 +88,7 @@ const littleSpace = (root: string, freeGiB: number): CheckVerdict => ({
 
 const onOtherVolume = (fact: string): CheckVerdict => ({
   kind: 'note',
+  code: 'disk-on-other-volume',
   fact: `${fact}; not on the Mac's own volume`,
   why: 'On other volumes, file systems of guests have been damaged more often, and the volume may be disconnected: https://github.com/utmapp/UTM/issues/4840',
 });

@@ -45,6 +45,7 @@ function settings({ layout, context }: DoctorFacts): CheckVerdict {
   if (isMissing === true) {
     return {
       kind: 'bad',
+      code: 'not-set-up',
       what: notSetUp(layout).message,
       why: `${layout.config} does not exist.`,
       remedy: setUpAdvice(context.env),
@@ -52,6 +53,7 @@ function settings({ layout, context }: DoctorFacts): CheckVerdict {
   }
   return {
     kind: 'bad',
+    code: 'settings-invalid',
     what: 'config.json cannot be used.',
     why: joinTexts(problems.map(describeProblem), ' '),
     remedy: `Correct ${layout.config}`,

@@ -15,12 +15,17 @@ export async function checkNode(translated = nodeTranslated): Promise<CheckVerdi
     const fact = `${process.version}, ${process.execPath}`;
     const wrong = await translated();
     if (wrong === undefined) return { kind: 'good', fact };
-    return { kind: 'note', fact, why: advice`${wrong.message} ${wrong.hint}` };
+    return {
+      kind: 'note',
+      code: 'node-translated',
+      fact,
+      why: advice`${wrong.message} ${wrong.hint}`,
+    };
   } catch (error) {
     const { kind, message } = failureOf(error);
     if (kind === 'node-unfit') throw error;
     // A full or read-only folder for temporary files is no fault of Node.
-    return { kind: 'not-asked', why: message };
+    return { kind: 'not-asked', code: 'node-not-tried', why: message };
   }
 }
 
@@ -38,7 +43,13 @@ export function checkPrograms({ config, driver, tryProgram: find }: DoctorFacts)
   if (first === undefined) return { kind: 'good', fact: wanted.join(', ') };
   const { hint } = programMissing(first);
   const why = `${missing.length === 1 ? 'It is' : 'They are'} not on the daemon's PATH.`;
-  return { kind: 'bad', what: `Not found: ${missing.join(', ')}.`, why, remedy: hint };
+  return {
+    kind: 'bad',
+    code: 'programs-missing',
+    what: `Not found: ${missing.join(', ')}.`,
+    why,
+    remedy: hint,
+  };
 }
 
 /** Before how OpenSSH is installed: another ssh is here, and comes first. */
@@ -53,6 +64,7 @@ export async function checkVersions(facts: DoctorFacts): Promise<CheckVerdict> {
   return isOther || Number(major) * 100 + Number(minor) < 706
     ? {
         kind: 'bad',
+        code: isOther ? 'ssh-not-openssh' : 'ssh-too-old',
         what: isOther ? `This ssh is not OpenSSH: ${ssh}.` : `This ssh is too old: ${ssh}.`,
         why: 'The builder needs RemoteCommand, which OpenSSH has had since 7.6.',
         remedy: advice`${isOther ? opensshFirst : ''}${programMissing('ssh').hint}`,

@@ -18,6 +18,7 @@ export async function checkStateDirectory(
   if (problem !== undefined)
     return {
       kind: 'bad',
+      code: 'directory-unusable',
       what: `${layout.root} ${problem.message}.`,
       why: '',
       remedy: problem.hint,
@@ -35,6 +36,7 @@ export async function checkStateDirectory(
   const paths = open.map(({ path }) => path);
   return {
     kind: 'bad',
+    code: 'directory-open',
     what: `Other users can access ${paths.join(', ')}.`,
     why: 'Private keys, and what the guest boots, are kept there.',
     remedy: `chmod 700 ${paths.map(quotedWord).join(' ')}`,
@@ -52,6 +54,7 @@ export const listedVerdict = (
   whose: 'user' | 'root',
 ): CheckVerdict => ({
   kind: 'bad',
+  code: 'access-list-open',
   what: `Other users can access ${path}, by an entry of its access control list: ${entry}.`,
   why: 'macOS follows such a list whatever the mode of a directory says.',
   remedy: `${whose === 'root' ? 'sudo ' : ''}chmod -N ${quotedWord(path)}`,
@@ -59,7 +62,12 @@ export const listedVerdict = (
 
 /** Who runs, and who may write, is told by locks that the kernel keeps. */
 export function checkLocks({ root, state, startLock }: Layout): CheckVerdict {
-  if (!existsSync(state)) return { kind: 'not-asked', why: 'the builder has not been started yet' };
+  if (!existsSync(state))
+    return {
+      kind: 'not-asked',
+      code: 'never-started',
+      why: 'the builder has not been started yet',
+    };
   isLocked(sectionLock(startLock));
   return { kind: 'good', fact: `files in ${root} can be locked` };
 }
@@ -71,6 +79,7 @@ export function checkKeys(layout: Layout): CheckVerdict {
   if (open.length > 0)
     return {
       kind: 'bad',
+      code: 'keys-open',
       what: `Other users can read ${open.join(', ')}.`,
       why: 'ssh refuses to use such a key.',
       remedy: `chmod 600 ${open.map(quotedWord).join(' ')}`,

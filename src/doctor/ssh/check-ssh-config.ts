@@ -13,11 +13,13 @@ import { OthersFiles } from '../../system/files/others-files.ts';
 import { quoted } from '../../system/plain-text.ts';
 import { alsoApplies, excludeHost, otherLines, removeLine, sendsToGuest } from './ssh-verdicts.ts';
 import type { DoctorFacts } from '../facts.ts';
+import type { FindingCode } from '../verdicts/finding-codes.ts';
 import { rootTakenBack, userTakenBack } from '../../nix/ssh/user-ssh.ts';
 import { ours, type Text } from '../../system/advice.ts';
 
 /** What is in the way, and what mends it. */
 export interface ConfigFault {
+  readonly code: FindingCode;
   readonly what: string;
   readonly remedy: Text;
 }
@@ -42,7 +44,8 @@ export async function configFault(
   if (alone.kind !== 'listed') return undefined;
   const all = await asker.ask({ ssh, file, argv: [alias] });
   if (all.kind === 'unfinished') return unfinishedFault(facts, who);
-  if (all.kind === 'refused') return { what: lastOf(all.words), remedy: removeLine };
+  if (all.kind === 'refused')
+    return { code: 'ssh-config-refused', what: lastOf(all.words), remedy: removeLine };
   const strays = strayOptions(alone.text, all.text);
   return strays.length === 0 ? undefined : straysFault(strays, { facts, who });
 }
@@ -55,6 +58,7 @@ async function straysFault(
     ({ name, value }) => `${name} ${value}${whereSet(name, { ...facts, who })}`,
   );
   return {
+    code: 'ssh-config-overridden',
     what: otherLines(named),
     remedy: await remedyFor(strays, { facts, who }),
   };
@@ -88,6 +92,7 @@ export async function unfinished(
 }
 
 const unfinishedFault = (facts: DoctorFacts, who: SshUser['who']): ConfigFault => ({
+  code: 'ssh-config-unfinished',
   what: describeUnfinished(whereRun({ ...facts, who })),
   remedy: excludeCommand,
 });

@@ -92,9 +92,13 @@ function nixSsh(facts: DoctorFacts, who: 'user' | 'root', known: string): NixSsh
 
 /** It answers; what of the configuration may still come to harm it is told. */
 async function reached(facts: DoctorFacts, ssh: NixSsh): Promise<CheckVerdict> {
-  const why = (await leftFault(facts, ssh.who)) ?? (await sentNote(facts, askerOf(facts, ssh)));
   const fact = nixAnswers;
-  return why === undefined ? { kind: 'good', fact } : { kind: 'note', fact, why };
+  const left = await leftFault(facts, ssh.who);
+  if (left !== undefined) return { kind: 'note', code: 'ssh-options-left', fact, why: left };
+  const sent = await sentNote(facts, askerOf(facts, ssh));
+  return sent === undefined
+    ? { kind: 'good', fact }
+    : { kind: 'note', code: 'variables-sent', fact, why: sent };
 }
 
 async function notReached(
@@ -103,7 +107,8 @@ async function notReached(
   answer: Exclude<Greeted, 'nix'>,
 ): Promise<CheckVerdict> {
   const { who, options, shown } = ssh;
-  if (ssh.needsSudo && sudoRefused(answer)) return { kind: 'not-asked', why: needsRoot(shown) };
+  if (ssh.needsSudo && sudoRefused(answer))
+    return { kind: 'not-asked', code: 'ssh-needs-root', why: needsRoot(shown) };
   const said = lastWords(answer);
   const seen = { program: 'ssh' } as const;
   // What NIX_SSHOPTS adds stands in no file of ssh, so that it is asked for before those are.
@@ -112,6 +117,7 @@ async function notReached(
   const fault = await faultOf(facts, ssh, answer);
   return {
     kind: 'bad',
+    code: fault?.code ?? 'ssh-unanswered',
     what: `${notReachedAs(who)}: ${said}.${fault === undefined ? '' : ` ${fault.what}.`}`,
     why: shown,
     remedy: fault?.remedy ?? sshHint(said),
@@ -138,6 +144,7 @@ const askerOf = (facts: DoctorFacts, { who, program }: NixSsh) => ({
 
 const unfinishedVerdict = ({ who, shown }: NixSsh, fault: ConfigFault): CheckVerdict => ({
   kind: 'bad',
+  code: fault.code,
   what: `${notReachedAs(who)}: ${fault.what}.`,
   why: shown,
   remedy: fault.remedy,

@@ -20,12 +20,14 @@ export const optionsVerdict = (
 ) =>
   ({
     kind: 'bad',
+    code: 'nix-sshopts',
     what: `${notReachedAs(who)}, because of NIX_SSHOPTS=${value ?? ''} in ${where} (${said}).`,
     remedy: `Remove NIX_SSHOPTS from ${where}.`,
   }) as const;
 
 /** `where`: the file that sets SHELL, or `your environment`. */
 export const shellCannotRun = (shell: string, where: string) => ({
+  code: 'shell-unusable' as const,
   what: `SHELL=${shell} in ${where} cannot run commands, which ssh needs to reach a socket`,
   remedy: advice`Set SHELL to /bin/sh there, or use a port instead of a socket: ${ours('configure', '--door tcp')}`,
 });
@@ -51,12 +53,14 @@ export const sendsToGuest = (who: 'user' | 'root', names: readonly string[]): st
 
 /** Something is printed before Nix's answer: by ssh itself, or what stands in its place. */
 export const printedBySsh = (ssh: string) => ({
+  code: 'printed-by-ssh' as const,
   what: 'Nix reads all of this output as its own protocol',
   remedy: `Find out what prints it: a wrapper around ssh (${ssh}), or a ProxyCommand. Such output must go to stderr.`,
 });
 
 /** By the shell in which ssh runs a command for Nix when it has logged in. */
 export const printedByShell = (shell: string) => ({
+  code: 'printed-by-shell' as const,
   what: `It comes from ${shell}, in which ssh runs a command for Nix; since 2.9, Nix accepts only the output of that command`,
   remedy:
     'Change its start-up files (such as ~/.zshenv, or the file that BASH_ENV names) so that they print nothing without a terminal.',

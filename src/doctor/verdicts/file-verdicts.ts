@@ -17,6 +17,7 @@ export const changedByHand = (file: {
   readonly text: Text;
 }): CheckVerdict => ({
   kind: 'bad',
+  code: 'file-by-hand',
   what: advice`${file.path} ${file.why}, and does not include the builder.`,
   why: 'configure does not change such a file.',
   remedy: file.text,
@@ -25,6 +26,7 @@ export const changedByHand = (file: {
 /** It works; another would be written now. */
 export const olderStanza = (path: string): CheckVerdict => ({
   kind: 'note',
+  code: 'files-older',
   fact,
   why: advice`${path} was written by another version of this program, or before your ssh configuration changed. To update it: ${configure}`,
 });
@@ -32,6 +34,7 @@ export const olderStanza = (path: string): CheckVerdict => ({
 /** Files that are ours, and hold something else. */
 export const notAsConfigured = (paths: readonly string[]): CheckVerdict => ({
   kind: 'bad',
+  code: 'files-changed',
   what: `Not as configure would write ${paths.length === 1 ? 'it' : 'them'}: ${paths.join(', ')}.`,
   why: 'The settings have changed since, or somebody has edited these files.',
   remedy: configure,
@@ -40,6 +43,7 @@ export const notAsConfigured = (paths: readonly string[]): CheckVerdict => ({
 /** The user's ssh reads the file that leads to ours, and does otherwise. */
 export const notTakenIn = (path: string, ssh: string): CheckVerdict => ({
   kind: 'bad',
+  code: 'ssh-config-unused',
   what: `ssh does not use ${path}, although your ssh configuration includes it.`,
   why: `To see what ssh uses: ${shellWord(ssh)} -G ${alias}`,
   remedy: advice`Remove the lines that override it, or the whole linuxkit-builder block, then run: ${configure}`,
@@ -52,6 +56,7 @@ export const whatNixUses = (files: readonly string[]): string =>
 /** It works: root's key was the user's then. */
 export const ofThePreviousRelease: CheckVerdict = {
   kind: 'note',
+  code: 'files-older',
   fact: 'as written by an earlier version',
   why: advice`To update them, and to give root a key of its own: ${configure}`,
 };

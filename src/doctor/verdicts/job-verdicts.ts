@@ -7,6 +7,7 @@ import { advice, ours, type Text } from '../../system/advice.ts';
 /** There is no job, and nobody asked for one. */
 export const byHand: CheckVerdict = {
   kind: 'not-asked',
+  code: 'job-by-hand',
   why: advice`the daemon is started by hand (to change that: ${ours('configure', '--autostart')})`,
 };
 
@@ -28,12 +29,18 @@ export function bootJobVerdict(
       ? `Node, the location of this program or the PATH has changed since ${path} was written.`
       : `The daemon is not started at boot: ${path} does not exist, or belongs to another builder.`;
   const why = 'The file belongs to root; configure writes and removes it.';
-  return { kind: 'bad', what, why, remedy: ours('configure') };
+  const code = !isWanted
+    ? 'boot-job-unwanted'
+    : isPresent
+      ? 'boot-job-outdated'
+      : 'boot-job-missing';
+  return { kind: 'bad', code, what, why, remedy: ours('configure') };
 }
 
 /** Files of the job that are missing, or that somebody has changed. */
 export const spoiltVerdict = (changes: readonly FileChange[]): CheckVerdict => ({
   kind: 'bad',
+  code: 'job-files-changed',
   what: `Not as configure would write ${changes.length === 1 ? 'it' : 'them'}: ${changes.map(spoiltWords).join(', ')}.`,
   why: 'The daemon may not start at your next login.',
   remedy: advice`${ours('configure')}, then ${ours('start')}`,
@@ -54,6 +61,7 @@ export const declaredWords = (declared: DeclaredJob, uid: number): string =>
 /** It is declared, as `whose` says, and its keeper has not loaded it. */
 export const notApplied = (name: ServiceKind, whose: string): CheckVerdict => ({
   kind: 'bad',
+  code: 'job-not-applied',
   what: `${name} has not loaded the daemon's job, ${whose}.`,
   why: 'The configuration that declares it has not been applied, or the job was unloaded.',
   remedy: 'Apply that configuration again.',
@@ -61,6 +69,7 @@ export const notApplied = (name: ServiceKind, whose: string): CheckVerdict => ({
 
 export const noSystemd: CheckVerdict = {
   kind: 'bad',
+  code: 'no-systemd',
   what: 'This system does not run systemd, so nothing starts the daemon.',
   why: 'Its job was written for systemd.',
   remedy: advice`${ours('configure', '--no-autostart')}; have your own init system run: ${ours('daemon')}`,
@@ -69,6 +78,7 @@ export const noSystemd: CheckVerdict = {
 /** Its files are right, and its keeper does not know it. */
 export const notLoaded = (name: ServiceKind): Extract<CheckVerdict, { kind: 'bad' }> => ({
   kind: 'bad',
+  code: 'job-not-loaded',
   what: `${name} has not loaded the daemon's job.`,
   why:
     name === 'launchd'
@@ -94,6 +104,7 @@ export const endedBadly = (
   output: string,
 ): CheckVerdict => ({
   kind: 'bad',
+  code: 'job-ended-badly',
   what: `The daemon's last run under ${name} ended ${ended}.`,
   why: output.trim().split('\n').slice(-3).join(' | '),
   remedy: advice`${ours('start')}, then ${ours('logs')}`,

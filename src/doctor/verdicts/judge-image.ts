@@ -24,15 +24,26 @@ export function judgeImage(
   if (rejected !== undefined)
     return {
       kind: 'note',
+      code: 'image-rejected',
       fact: `the newest image failed to boot (${rejected.at}), so the previous one is used`,
       why: advice`${rejected.message} To rebuild it or try it again: ${build}`,
     };
   const words = age && describeAge(age);
   if (manifest === undefined)
-    return { kind: 'note', fact: prefix, why: 'It has no manifest to compare its files with.' };
+    return {
+      kind: 'note',
+      code: 'image-without-manifest',
+      fact: prefix,
+      why: 'It has no manifest to compare its files with.',
+    };
   return words === undefined
     ? { kind: 'good', fact: `Linux ${manifest.kernelVersion}, all files unchanged` }
-    : { kind: 'note', fact: `Linux ${manifest.kernelVersion}`, why: advice`${words}.` };
+    : {
+        kind: 'note',
+        code: 'image-behind',
+        fact: `Linux ${manifest.kernelVersion}`,
+        why: advice`${words}.`,
+      };
 }
 
 const build = ours('image build');
@@ -42,9 +53,15 @@ const tooOld = (
   { why, isAccepted }: NonNullable<ImageFacts['old']>,
 ): CheckVerdict =>
   isAccepted
-    ? { kind: 'note', fact: prefix, why: advice`${why}. To build a new one: ${build}` }
+    ? {
+        kind: 'note',
+        code: 'image-old-accepted',
+        fact: prefix,
+        why: advice`${why}. To build a new one: ${build}`,
+      }
     : {
         kind: 'bad',
+        code: 'image-too-old',
         what: `The image ${prefix} is too old to be started.`,
         why: `${why}.`,
         remedy: build,
@@ -59,6 +76,7 @@ export const alwaysHardware = (name: string): CheckVerdict => ({
 /** `rejected`: why nothing faster is used. `isMasked`: the guest does without an instruction. */
 export const emulation = (rejected: readonly Text[], isMasked: boolean): CheckVerdict => ({
   kind: 'note',
+  code: 'emulated',
   fact: 'tcg: software emulation',
   why: joinTexts(
     ['Builds are about ten times slower.', ...(isMasked ? [`Also, ${noV2}.`] : []), ...rejected],

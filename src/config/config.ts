@@ -3,7 +3,7 @@ import * as v from 'valibot';
 import { idleDefaults, idleOf, type Idle } from './idle.ts';
 import { hostProblems, leastDiskGiB, noDiskFits, type HostFacts } from './host-limits.ts';
 import { instance } from './instance.ts';
-import type { Problem } from '../domain/problem.ts';
+import { withoutCommonHint, type Problem } from '../domain/problem.ts';
 import { settingNames, settingRows, type settings, type SettingName } from './settings.ts';
 import { nativeSystem } from '../domain/guest-system.ts';
 import { hasOwnNetwork, type NetworkName } from '../domain/vm-programs.ts';
@@ -138,8 +138,8 @@ const usualFeatures = (cpus: number): readonly string[] =>
 
 /** Where to read more is said once, after the last of several problems. */
 const sayOnce = (problem: Problem, index: number, all: readonly Problem[]): Problem =>
-  problem.hint === readMore && all.slice(index + 1).some(({ hint }) => hint === readMore)
-    ? { ...problem, hint: '' }
+  all.slice(index + 1).some(({ hasCommonHint }) => hasCommonHint)
+    ? withoutCommonHint(problem)
     : problem;
 
 /** The advice where the value of a setting is none. */
@@ -161,5 +161,6 @@ function problemOf(issue: v.InferIssue<typeof schema>): Problem {
     value: name === whole ? undefined : issue.input,
     message: issue.message,
     hint: readMore,
+    hasCommonHint: true,
   };
 }

@@ -1,6 +1,6 @@
 /** What this host cannot give, whatever a configuration asks of it. */
 import { acceleratorProblems, vmProblems } from './combinations.ts';
-import type { Problem } from '../domain/problem.ts';
+import { withoutCommonHint, type Problem } from '../domain/problem.ts';
 
 /** What the host has, measured by system/host.ts; the limits of a config. */
 export interface HostFacts {
@@ -27,7 +27,7 @@ export const noDiskFits = (problem: Problem, { diskGiB }: HostFacts): Problem =>
   problem.path !== 'diskGiB' || diskGiB >= leastDiskGiB
     ? problem
     : {
-        ...problem,
+        ...withoutCommonHint(problem),
         hint: `No size fits here: the minimum is ${leastDiskGiB} GiB, and the whole file system has only ${diskGiB} GiB. Choose another directory with -d.`,
       };
 

@@ -9,12 +9,19 @@ export interface Problem {
   readonly message: string;
   /** Empty where the hint of a later problem says it. */
   readonly hint: Text;
+  /** The hint is the same for every setting: of several such problems the last one says it. */
+  readonly hasCommonHint?: true;
   /** A parser's words, which repeat a piece of a person's file: for that person's terminal, never for a record or a report. */
   readonly quotes?: string;
 }
 
-/** What may be written down: without what repeats the file. */
-export const recorded = ({ quotes: _, ...problem }: Problem): Problem => problem;
+/** What may be written down: without what repeats the file, and what only says how to tell it. */
+export const recorded = ({ quotes: _, hasCommonHint: __, ...problem }: Problem): Problem => problem;
+
+/** The same where another problem, or what stands below all of them, has the common hint. */
+export function withoutCommonHint({ hasCommonHint, ...problem }: Problem): Problem {
+  return hasCommonHint === true ? { ...problem, hint: '' } : problem;
+}
 
 /** The same for the person whose file it is. */
 export const describeToOwner = ({ quotes, ...problem }: Problem): Text =>

@@ -5,7 +5,7 @@ import {
   parseConfig,
   type HostFacts,
 } from '../../src/config/config.ts';
-import { describeProblem } from '../../src/domain/problem.ts';
+import { describeProblem, recorded, withoutCommonHint } from '../../src/domain/problem.ts';
 import { plainly } from '../../src/system/advice.ts';
 
 const host: HostFacts = {
@@ -155,4 +155,19 @@ describe('what is refused', () => {
     expect(parsed.ok).toBe(false);
     if (!parsed.ok) expect(parsed.problems.length).toBeGreaterThan(0);
   });
+});
+
+test('of several values that are none the last one says where to read more', () => {
+  const problems = problemsOf({ cpus: 0, memoryMiB: 'x', port: 'y' });
+  expect(problems.map(({ hint }) => hint !== '')).toEqual([false, false, true]);
+  expect(problems.map(({ hasCommonHint }) => hasCommonHint)).toEqual([undefined, undefined, true]);
+  const [, , last] = problems;
+  expect(last && withoutCommonHint(last)).toEqual({ ...last, hint: '', hasCommonHint: undefined });
+  expect(last && recorded(last)).not.toHaveProperty('hasCommonHint');
+});
+
+test('what fits no file system here keeps its own hint, whatever else is wrong', () => {
+  const [problem] = problemsOf({ diskGiB: 'x' }, { ...host, diskGiB: 1 });
+  expect(problem?.hasCommonHint).toBeUndefined();
+  expect(problem && withoutCommonHint(problem).hint).not.toBe('');
 });

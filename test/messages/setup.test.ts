@@ -187,7 +187,7 @@ tells('setup', {
     'one problem': () => [request.badSettings([problem]), ...request.badSettings([problem]).lines],
     'two problems': () => request.badSettings([problem, problem]),
     'a value that a setting does not have': () =>
-      request.badSettings([{ ...problem, hint: readMore }]).lines,
+      request.badSettings([{ ...problem, hint: readMore, hasCommonHint: true }]).lines,
     'a user without an entry': () => request.userUnknown(4711),
     'an image that is not there': () =>
       request.bundleProblems(join(tree, 'image'), undefined).map(describeProblem),

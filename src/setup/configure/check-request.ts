@@ -1,7 +1,7 @@
 /** Everything that can be wrong with what `configure` was asked for, found before anything is written. */
 import { readMore, type Config } from '../../config/config.ts';
 import { layoutOf, stateDirectoryProblems } from '../../config/layout.ts';
-import { describeToOwner, type Problem } from '../../domain/problem.ts';
+import { describeToOwner, withoutCommonHint, type Problem } from '../../domain/problem.ts';
 import type { System } from '../../domain/guest-system.ts';
 import { directoryProblems, distrustProblems } from '../directories.ts';
 import { extraSystemProblems } from '../../nix/extra-systems.ts';
@@ -95,10 +95,7 @@ export function badSettings(problems: readonly Problem[]) {
         : `There are ${problems.length} problems; nothing was changed:`,
     hint: readMore,
     exit: Exit.usage,
-    lines: problems.map(withoutAdvice).map(describeToOwner),
+    // What stands below all of them need not stand behind one of them too.
+    lines: problems.map(withoutCommonHint).map(describeToOwner),
   };
 }
-
-/** What stands below all of them need not stand behind one of them too. */
-const withoutAdvice = (problem: Problem): Problem =>
-  problem.hint === readMore ? { ...problem, hint: '' } : problem;

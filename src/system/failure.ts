@@ -59,6 +59,8 @@ export interface Failure {
   readonly needsSetUp?: true;
   /** Without what it names no daemon can begin, and only a person can mend it: one that a keeper started waits for that. */
   readonly blocksDaemon?: true;
+  /** It was asked something and has not answered, or cannot be reached yet: it may be starting, and may answer the next question. */
+  readonly unanswered?: true;
   /** Worth keeping the evidence of. */
   readonly isIncident?: boolean;
   /** Last words of the program concerned, oldest first. */

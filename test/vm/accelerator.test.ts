@@ -152,13 +152,18 @@ describe('a trial', needs('Linux'), () => {
     );
   });
 
-  test('says nothing of an accelerator where the guest would start in no way', async () => {
-    const kind = 'host-out-of-memory';
-    await expect(
-      choose("echo 'cannot set up guest memory: Cannot allocate memory' >&2; exit 1"),
-    ).rejects.toMatchObject({ failure: { kind } });
-    expect(readVerdicts(layout.verdicts)).toEqual([]);
-  });
+  test.each([
+    ['host-out-of-memory', 'cannot set up guest memory: Cannot allocate memory'],
+    ['image-not-a-kernel', 'qemu: could not load kernel: Exec format error'],
+  ])(
+    'says nothing of an accelerator where the guest would start in no way: %s',
+    async (kind, said) => {
+      await expect(choose(`echo '${said}' >&2; exit 1`)).rejects.toMatchObject({
+        failure: { kind },
+      });
+      expect(readVerdicts(layout.verdicts)).toEqual([]);
+    },
+  );
 
   test('of a KVM that another hypervisor holds is made again at the next start', async () => {
     const busy =

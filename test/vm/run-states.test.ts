@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { Exit, Failed } from '../../src/system/failure.ts';
+import { Failed } from '../../src/system/failure.ts';
+import { qmpClosed, qmpSilent } from '../../src/vm/qemu/qmp.ts';
 import { RunStateWatch } from '../../src/vm/qemu/run-state-watch.ts';
 import { runStateOf, runStates, type RunState } from '../../src/vm/run-states.ts';
 import { saying } from '../fakes/saying.ts';
@@ -94,9 +95,8 @@ test('a state of a newer QEMU is told by whether the guest runs in it', async ()
 });
 
 test('a QEMU that does not answer is told of, one that is gone is not', async () => {
-  const failed = (kind: string) =>
-    new Failed({ kind, message: '', hint: '', exit: Exit.unavailable });
-  const { told, watch, follow } = watchOf(failed('qmp-closed'), failed('qmp-silent'));
+  const silent = new Failed(qmpSilent('query-status', 1));
+  const { told, watch, follow } = watchOf(new Failed(qmpClosed()), silent);
   await follow();
   expect(told).toEqual([]);
   await watch.look();

@@ -76,6 +76,9 @@ export const failure = v.object({
       'The daemon cannot start until a user corrects it. If launchd or systemd started the daemon, it waits.',
     ),
   ),
+  unanswered: maybe(
+    told(v.literal(true), 'A program did not answer; it may answer the next time.'),
+  ),
   isIncident: maybe(told(v.boolean(), 'The evidence is kept.')),
   lines: maybe(told(v.array(words), 'The last output.')),
   known: maybe(told(words, 'A known fault reported by others: its cause, remedy, and report.')),

@@ -7,19 +7,29 @@ import { advice, ours, type Text } from '../../system/advice.ts';
 /** The end of a QEMU that nobody asked to end, in words; undefined where there is nothing to add. */
 export const explainQemu = (end: VmEnd): Failure | undefined => qemuFault(end)?.failure;
 
-/** The same, with what keeps an accelerator from working where that is known. */
-export function qemuFault(
-  end: VmEnd,
-): { readonly failure: Failure; readonly obstacle?: Obstacle | undefined } | undefined {
+/** Why QEMU ended, and what an accelerator has to do with it. */
+interface QemuFault extends Cause {
+  readonly failure: Failure;
+}
+
+interface Cause {
+  /** What keeps an accelerator from working, where that is known. */
+  readonly obstacle?: Obstacle | undefined;
+  /** It ends any start, with whichever accelerator. */
+  readonly isOfAnyStart?: true | undefined;
+}
+
+/** The same, with what an accelerator has to do with it. */
+export function qemuFault(end: VmEnd): QemuFault | undefined {
   const { ended, output } = end;
   if (ended.kind === 'not-started') return undefined;
   const said = output.join('\n');
   const known = faults.find(({ pattern }) => pattern.test(said));
   if (known === undefined) return abortsUnder(end);
-  const { pattern, obstacle, ...failure } = known;
+  const { pattern, obstacle, isOfAnyStart, ...failure } = known;
   const line = output.findLast((text) => pattern.test(text)) ?? '';
   const message = `${failure.message} QEMU said: ${line.trim()}`;
-  return { failure: { ...failure, message, lines: output }, obstacle };
+  return { failure: { ...failure, message, lines: output }, obstacle, isOfAnyStart };
 }
 
 /**
@@ -43,9 +53,8 @@ const broken: Failure = {
   deaf: 'dead',
 };
 
-interface Fault extends Failure {
+interface Fault extends Failure, Cause {
   readonly pattern: RegExp;
-  readonly obstacle?: Obstacle;
 }
 
 /** A program that was built without something does not get it by being started again. */
@@ -106,6 +115,7 @@ const faults: readonly Fault[] = [
   {
     pattern: /cannot set up guest memory|Cannot allocate memory/,
     kind: 'host-out-of-memory',
+    isOfAnyStart: true,
     message: 'The host does not have enough free memory for the guest.',
     hint: advice`Quit other programs, or give the guest less memory: ${ours('configure', '-m MiB')}`,
     exit: Exit.osError,
@@ -136,6 +146,7 @@ const faults: readonly Fault[] = [
     pattern:
       /could not load kernel|invalid kernel header|could not load initrd|error reading initrd|linux kernel too old/i,
     kind: 'image-not-a-kernel',
+    isOfAnyStart: true,
     message: 'Cannot boot the image.',
     hint: advice`Rebuild the image: ${ours('image build')}`,
     exit: Exit.dataError,

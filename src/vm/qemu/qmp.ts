@@ -157,6 +157,7 @@ export const qmpSilent = (command: string, timeoutMs: number): Failure => ({
   message: `QEMU did not answer ${command} within ${timeoutMs / 1000} s.`,
   hint: advice`Its process is stopped (SIGSTOP) or has stopped responding, or another program uses its control socket. Run: ${ours('restart')}`,
   exit: Exit.unavailable,
+  unanswered: true,
 });
 
 /** `why`: half a sentence; by us where absent. */

@@ -36,7 +36,7 @@ export class RunStateWatch {
       if (status !== undefined) this.#take(stateIn(status));
     } catch (error) {
       if (!(error instanceof Failed)) throw error;
-      if (error.failure.kind === 'qmp-silent') this.#take('unknown');
+      if (error.failure.unanswered === true) this.#take('unknown');
     }
   }
 

@@ -8,7 +8,7 @@ import { launch, type Child, type ExitStatus } from '../../system/process/child.
 import { neverRan } from '../../system/process/never-ran.ts';
 import { lockHeld } from '../../system/lock/flock.ts';
 import type { Clock } from '../../system/time/clock.ts';
-import { Failed, failureOf, type Failure } from '../../system/failure.ts';
+import { Failed, failureOf } from '../../system/failure.ts';
 import { discard, readIfThere, writeWhole } from '../../system/files/files.ts';
 import { until } from '../../system/time/wait.ts';
 import type { Accelerator, PlanInput } from '../vm-driver.ts';
@@ -160,14 +160,10 @@ export function whyEnded(
   if (never !== undefined) throw new Failed(never);
   const fault = qemuFault({ ended, output: said, console: [], accelerator });
   if (fault?.obstacle !== undefined) return fault.obstacle;
-  if (fault !== undefined && isOfAnyStart(fault.failure)) throw new Failed(fault.failure);
+  if (fault?.isOfAnyStart === true) throw new Failed(fault.failure);
   // With `panic=-1` and -no-reboot.
   if (ended.kind === 'exited' && ended.code === 0)
     return { why: `the guest's kernel panicked while booting, after: ${line}` };
   const reason = said.at(-1) ?? '';
   return { why: `QEMU exited at once${reason === '' ? '' : `: ${reason}`}` };
 }
-
-/** The accelerator has no part in it. */
-const isOfAnyStart = ({ kind }: Failure): boolean =>
-  kind === 'host-out-of-memory' || kind === 'image-not-a-kernel';

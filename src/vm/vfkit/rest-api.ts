@@ -107,6 +107,7 @@ export const vfkitSilent = (path: string): Failure => ({
   message: `vfkit did not answer ${path} within ${timeoutMs / 1000} s.`,
   hint: advice`Its process is stopped (SIGSTOP), or has stopped responding. Run: ${ours('restart')}`,
   exit: Exit.unavailable,
+  unanswered: true,
 });
 
 /** `text`: the body of its answer. */
@@ -123,4 +124,5 @@ export const vfkitAway = (why: string): Failure => ({
   message: `The connection to vfkit failed: ${asSentence(quoted(why) ?? 'it was closed')}`,
   hint: seeLogs,
   exit: Exit.unavailable,
+  unanswered: true,
 });

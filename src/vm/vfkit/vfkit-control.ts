@@ -77,13 +77,11 @@ async function untilRunning(
       if (state === 'Error') throw new Failed(vfkitFailed);
     } catch (error) {
       // It does not listen yet, or this machine is slow. Who ended is its child's end to tell.
-      if (!(error instanceof Failed) || !isPatient(error.failure)) throw error;
+      if (!(error instanceof Failed) || error.failure.unanswered !== true) throw error;
     }
     await clock.sleep(lookEveryMs, signal);
   }
 }
-
-const isPatient = ({ kind }: Failure): boolean => kind === 'vfkit-away' || kind === 'vfkit-silent';
 
 /** What a VM that has run is now; each change is told once. */
 class States {

@@ -2,6 +2,7 @@
  * The states that QEMU can be in (`RunState` in QEMU's qapi/run-state.json), what each means for a builder, and what is done about it:
  * the only place that decides by them.
  */
+import { guestPanicked } from '../domain/guest-panicked.ts';
 import { Exit, type Failure } from '../system/failure.ts';
 import { advice, ours, type Text } from '../system/advice.ts';
 
@@ -56,15 +57,7 @@ export const runStates = {
     exit: Exit.unavailable,
     deaf: 'dead',
   }),
-  'guest-panicked': lost({
-    kind: 'guest-panicked',
-    message: "The guest's kernel panicked.",
-    hint: advice`See the guest's last lines: ${ours('console')}`,
-    exit: Exit.unavailable,
-    blames: 'image',
-    deaf: 'frozen',
-    isIncident: true,
-  }),
+  'guest-panicked': lost(guestPanicked()),
   watchdog: lost({
     kind: 'vm-watchdog',
     message: "The VM's watchdog stopped the guest because it was frozen.",

@@ -1,5 +1,6 @@
 /** What the daemon says of its phases, of a lost guest, and of a start. */
 import { layoutOf } from '../../src/config/layout.ts';
+import { guestPanicked } from '../../src/domain/guest-panicked.ts';
 import { vmDrivers } from '../../src/vm/vm-drivers.ts';
 import { afterLoss, defaultPolicy } from '../../src/supervisor/lifecycle/backoff.ts';
 import { doorReasons, startReasons } from '../../src/supervisor/lifecycle/own-reasons.ts';
@@ -11,7 +12,6 @@ import {
   configInvalid,
   directoryLost,
   guestFrozen,
-  guestPanicked,
   guestReadOnly,
   guestRebooted,
   networkExited,

@@ -1,5 +1,6 @@
 /** What a start that was lost to a failure leads to: each failure by the code that makes it. */
 import { describe, expect, test } from 'vitest';
+import { guestPanicked } from '../../src/domain/guest-panicked.ts';
 import { agentRefused } from '../../src/guest/agent/agent-failures.ts';
 import { notFrozen } from '../../src/guest/agent/freezer.ts';
 import { cannotKeep, notTold } from '../../src/guest/agent/give-back.ts';
@@ -9,7 +10,6 @@ import {
   configInvalid,
   directoryLost,
   guestFrozen,
-  guestPanicked,
   guestReadOnly,
   guestRebooted,
   networkExited,

@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 import { GuestAgent } from '../../src/guest/agent/agent.ts';
 import type { BootNews } from '../../src/supervisor/health/boot-watch.ts';
 import { Claims } from '../../src/supervisor/health/claims.ts';
-import { guestPanicked } from '../../src/supervisor/health/child-failures.ts';
+import { guestPanicked } from '../../src/domain/guest-panicked.ts';
 import { FakeAgent } from '../fakes/fake-agent.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { layoutOf, type Layout } from '../../src/config/layout.ts';
-import { guestPanicked } from '../../src/supervisor/health/child-failures.ts';
+import { guestPanicked } from '../../src/domain/guest-panicked.ts';
 import { keepIncident, lastIncident, type Incident } from '../../src/supervisor/health/incident.ts';
 import { writtenFor } from '../../src/system/advice.ts';
 import { silent, type Log } from '../../src/system/log.ts';

@@ -1,5 +1,6 @@
 /** What a boot has shown so far: lines of the console become stages, and news of what goes wrong. */
 import type { Layout } from '../../config/layout.ts';
+import { guestPanicked } from '../../domain/guest-panicked.ts';
 import type { VmProgram } from '../../domain/vm-programs.ts';
 import type { GuestAgent } from '../../guest/agent/agent.ts';
 import { failureOfStage, readLine, stages, type Milestone } from '../../guest/console/boot.ts';
@@ -8,7 +9,7 @@ import { AwakeClock } from '../../system/time/awake.ts';
 import type { Clock } from '../../system/time/clock.ts';
 import type { Failure } from '../../system/failure.ts';
 import type { Log } from '../../system/log.ts';
-import { guestPanicked, guestReadOnly, guestRebooted } from './child-failures.ts';
+import { guestReadOnly, guestRebooted } from './child-failures.ts';
 import { untilBooted, type Booting, type GoodProbe } from './until-booted.ts';
 
 interface BootWatchOptions {

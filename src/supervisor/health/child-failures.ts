@@ -98,18 +98,6 @@ export function networkExited(
   };
 }
 
-/** The kernel said that it cannot go on. */
-export const guestPanicked = (text: string, lines: readonly string[]): Failure => ({
-  kind: 'guest-panicked',
-  message: `The guest's kernel panicked: ${inMarks(text) ?? '""'}.`,
-  hint: advice`See the lines before it: ${ours('console')}`,
-  exit: Exit.unavailable,
-  blames: 'image',
-  deaf: 'frozen',
-  isIncident: true,
-  lines,
-});
-
 /** It boots again by itself: what it was doing is lost, and its VM process goes on as if nothing had happened. */
 export const guestRebooted = (lines: readonly string[]): Failure => ({
   kind: 'guest-rebooted',

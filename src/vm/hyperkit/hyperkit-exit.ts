@@ -1,7 +1,7 @@
 /** What HyperKit's end means: its exit codes and signals are facts about the guest, about its command line, or about the host. */
+import { guestPanicked } from '../../domain/guest-panicked.ts';
 import { Exit, type Failure } from '../../system/failure.ts';
 import { poweredOff, type VmEnd } from '../vm-driver.ts';
-import { inMarks } from '../../system/plain-text.ts';
 import { advice, ours } from '../../system/advice.ts';
 
 /** The end of a HyperKit that nobody asked to end, in words; undefined where there is nothing to add. */
@@ -117,16 +117,7 @@ function reboot(console: readonly string[]): Failure {
         deaf: 'dead',
         lines: told(console),
       }
-    : {
-        kind: 'guest-panicked',
-        message: `The guest's kernel panicked: ${inMarks(panic) ?? '""'}.`,
-        hint: seeConsole,
-        exit: Exit.unavailable,
-        blames: 'image',
-        deaf: 'frozen',
-        isIncident: true,
-        lines: told(console),
-      };
+    : guestPanicked(panic, told(console));
 }
 
 /** Sentences of HyperKit that say more than its exit code. */

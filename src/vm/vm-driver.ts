@@ -139,6 +139,10 @@ export interface VmDriver {
   readonly program: (config: Pick<Config, 'system'>) => string;
   /** What the program at this path can do; absent where all are the same. */
   readonly abilities?: (program: string, signal: AbortSignal) => Promise<Abilities>;
+  /** What its guest has to do without under that accelerator: half a sentence each; absent where that is nothing. */
+  readonly guestLacks?: (
+    input: Pick<PlanInput, 'accelerator' | 'abilities'> & Pick<ProblemsInput, 'config'>,
+  ) => readonly string[];
   /** What the program would not take or would fail at without saying so. Without a bundle: whatever the image is. */
   readonly problems: (input: ProblemsInput) => Problem[];
   /** The launch for one start: pure. */

@@ -37,8 +37,8 @@ afterEach(() => {
   rmSync(tree, { recursive: true });
 });
 
-const context = (): CliContext => ({
-  env: { PATH: process.env['PATH'], LINUXKIT_BUILDER_TREE: tree },
+const context = (path = process.env['PATH']): CliContext => ({
+  env: { PATH: path, LINUXKIT_BUILDER_TREE: tree },
   home: tree,
   assets: '/',
   out: () => undefined,
@@ -49,11 +49,13 @@ const context = (): CliContext => ({
   onStopSignal: () => undefined,
   exit: () => undefined,
 });
-const explained = (text: string) => {
+const explained = (text: string, path?: string) => {
   const file = join(tree, 'x.nix');
   writeFileSync(file, text);
-  return explain(file, layoutOf(join(tree, 'state')), context());
+  return explain(file, layoutOf(join(tree, 'state')), context(path));
 };
+
+const usual = { cpus: 2, memoryMiB: 2048, diskGiB: 20, maxJobs: 2, features: [] };
 
 describe('explain, with the real Nix', needs({ programs: ['nix-instantiate'] }), () => {
   test('reads the derivation and the settings, and finds what is missing', async () => {
@@ -94,6 +96,29 @@ describe('explain, with the real Nix', needs({ programs: ['nix-instantiate'] }),
       control.close();
     }
   });
+
+  test.each([
+    ['tcg', 'qemu', 1],
+    ['kvm', 'qemu', 0],
+    ['tcg', 'auto', 0],
+  ] as const)(
+    'asks the VM program what its guest lacks: %s, %s',
+    async (accelerator, vm, notes) => {
+      const layout = layoutOf(join(tree, 'state'));
+      mkdirSync(layout.state, { recursive: true });
+      const builder = { ...usual, network: 'user', system: 'x86_64-linux', vm } as const;
+      const status = { ...(await calm.status(asker)), accelerator, builder };
+      const control = await openControl(layout, { ...calm, status: () => status }, silent);
+      mkdirSync(join(tree, 'bin'));
+      writeFileSync(join(tree, 'bin/qemu-system-x86_64'), '#!/bin/sh\nexit 1\n', { mode: 0o755 });
+      try {
+        const path = `${join(tree, 'bin')}:${process.env['PATH'] ?? ''}`;
+        expect((await explained(exampleNix(system), path)).notes).toHaveLength(notes);
+      } finally {
+        control.close();
+      }
+    },
+  );
 
   test('says that it cannot tell when the list cannot be read, and names it', async () => {
     mkdirSync(join(tree, 'etc/nix/machines'));

@@ -46,9 +46,11 @@ import {
 } from '../../src/doctor/verdicts/job-verdicts.ts';
 import { alwaysHardware, emulation, judgeImage } from '../../src/doctor/verdicts/judge-image.ts';
 import { layoutOf } from '../../src/config/layout.ts';
+import { lackedEmulated } from '../../src/vm/qemu/emulated.ts';
 import { tells } from './tell.ts';
 
 const GiB = 1024 ** 3;
+const onOldQemu = { config: { system: 'x86_64-linux' }, accelerator: 'tcg' } as const;
 const at = '2026-01-02T03:04:05.000Z';
 const wordsOf = ({ what, remedy }: Pick<ConfigFault, 'what' | 'remedy'>) => [what, remedy];
 const linesOf = (verdict: CheckVerdict) => findingLines({ name: 'check', ...verdict });
@@ -134,7 +136,8 @@ tells('doctor-verdicts', {
   },
   'The accelerator': {
     'none is needed': () => linesOf(alwaysHardware('vfkit')),
-    'none works': () => linesOf(emulation(['kvm: /dev/kvm does not exist.'], true)),
+    'none works': () =>
+      linesOf(emulation(['kvm: /dev/kvm does not exist.'], lackedEmulated(onOldQemu))),
   },
   'Names and caches': {
     'all are reached': () => caches('reached'),

@@ -12,7 +12,7 @@ import { acceleratorLesson, chooseAccelerator } from '../../src/vm/accelerator.t
 import { chooseVm, nothingHere } from '../../src/vm/choose-vm.ts';
 import { vmLesson } from '../../src/vm/vm-lesson.ts';
 import { kvmObstacle, obstacleOf, type Obstacle } from '../../src/vm/kvm-device.ts';
-import { noV2 } from '../../src/vm/qemu/emulated.ts';
+import { lackedEmulated } from '../../src/vm/qemu/emulated.ts';
 import { fellSilent, notStarted, tooSlow, whyEnded } from '../../src/vm/qemu/trial.ts';
 import { rankVms, type RankFacts } from '../../src/vm/vm-ranking.ts';
 import { refusalOf, vmDrivers } from '../../src/vm/vm-drivers.ts';
@@ -121,7 +121,8 @@ export const accelerators: States = {
     keepVerdict({ ...way, at, why: 'It aborts' }, layout.verdicts);
     return choose(config('auto', foreign));
   },
-  'x86-64-v2 is not emulated': () => noV2,
+  'x86-64-v2 is not emulated': () =>
+    lackedEmulated({ config: { system: 'x86_64-linux' }, accelerator: 'tcg' }),
 };
 
 const obstacle = ({ why, remedy }: Obstacle) => (remedy === undefined ? [why] : [why, remedy]);

@@ -25,9 +25,7 @@ import { run, succeeded, type CommandResult } from '../../system/process/child.t
 import { Exit, Failed } from '../../system/failure.ts';
 import { OthersFiles } from '../../system/files/others-files.ts';
 import { findProgram, tryProgram } from '../../system/process/find-program.ts';
-import { masksCx16, noV2 } from '../../vm/qemu/emulated.ts';
-import { qemuAbilities } from '../../vm/qemu/qemu-abilities.ts';
-import { qemuProgram } from '../../vm/qemu/qemu-argv.ts';
+import { driverOf } from '../../vm/vm-drivers.ts';
 import type { CliContext } from '../../command/context.ts';
 import { saying } from '../../command/announce-slow.ts';
 
@@ -107,10 +105,13 @@ async function notesOn(
 ): Promise<readonly string[]> {
   if (found.daemon !== 'alive' || found.status.builder === undefined) return [];
   const { accelerator, builder } = found.status;
-  const program = tryProgram(qemuProgram(builder), env['PATH']);
-  if (builder.vm !== 'qemu' || accelerator !== 'tcg' || program === undefined) return [];
-  const abilities = await qemuAbilities(program, signal);
-  return masksCx16({ config: builder, accelerator, abilities }) ? [`Guest: ${noV2}.`] : [];
+  if (accelerator !== 'tcg' || builder.vm === 'auto') return [];
+  const driver = driverOf(builder.vm);
+  const program = tryProgram(driver.program(builder), env['PATH']);
+  if (program === undefined) return [];
+  const abilities = await driver.abilities?.(program, signal);
+  const lacked = driver.guestLacks?.({ config: builder, accelerator, abilities }) ?? [];
+  return lacked.map((words) => `Guest: ${words}.`);
 }
 
 const ourEntry = (text: string, { read }: OthersFiles) => ourEntryIn(withIncluded(text, read));

@@ -4,9 +4,7 @@ import { chooseImage, newestPrefix } from '../../supervisor/start/image-choice.t
 import { oldImageAt } from '../../supervisor/start/image-floor.ts';
 import { chooseAccelerator } from '../../vm/accelerator.ts';
 import { bundleAt, checkBootImage, readManifest } from '../../vm/boot-image.ts';
-import { masksCx16 } from '../../vm/qemu/emulated.ts';
 import type { PlanInput } from '../../vm/vm-driver.ts';
-import { qemuAbilities } from '../../vm/qemu/qemu-abilities.ts';
 import type { CheckVerdict } from '../check-runner.ts';
 import type { DoctorFacts } from '../facts.ts';
 import { alwaysHardware, emulation, judgeImage } from '../verdicts/judge-image.ts';
@@ -38,13 +36,13 @@ export async function checkAccelerator(facts: DoctorFacts): Promise<CheckVerdict
   const found = await facts.find();
   const known = found.daemon === 'alive' ? found.status : undefined;
   const program = facts.program(driver.program(config));
-  const abilities = await qemuAbilities(program, context.signal);
+  const abilities = await driver.abilities?.(program, context.signal);
   const { accelerator, rejected = [] } =
     known?.accelerator === undefined
       ? await byTrial(facts, { program, abilities })
       : { accelerator: known.accelerator, rejected: known.rejected };
   if (accelerator !== 'tcg') return { kind: 'good', fact: accelerator };
-  return emulation(rejected, masksCx16({ config, accelerator, abilities }));
+  return emulation(rejected, driver.guestLacks?.({ config, accelerator, abilities }) ?? []);
 }
 
 function byTrial(

@@ -1,7 +1,6 @@
 /** What is to be said of an image and of an accelerator. Pure. */
 import type { Manifest } from '../../vm/boot-image.ts';
 import { describeAge, type ImageAge } from '../../vm/image-age.ts';
-import { noV2 } from '../../vm/qemu/emulated.ts';
 import type { CheckVerdict } from '../check-runner.ts';
 import { advice, joinTexts, ours, type Text } from '../../system/advice.ts';
 
@@ -73,13 +72,17 @@ export const alwaysHardware = (name: string): CheckVerdict => ({
   fact: `${name} always uses hardware acceleration`,
 });
 
-/** `rejected`: why nothing faster is used. `isMasked`: the guest does without an instruction. */
-export const emulation = (rejected: readonly Text[], isMasked: boolean): CheckVerdict => ({
+/** `rejected`: why nothing faster is used. `lacked`: what the guest does without. */
+export const emulation = (rejected: readonly Text[], lacked: readonly string[]): CheckVerdict => ({
   kind: 'note',
   code: 'emulated',
   fact: 'tcg: software emulation',
   why: joinTexts(
-    ['Builds are about ten times slower.', ...(isMasked ? [`Also, ${noV2}.`] : []), ...rejected],
+    [
+      'Builds are about ten times slower.',
+      ...lacked.map((words) => `Also, ${words}.`),
+      ...rejected,
+    ],
     ' ',
   ),
 });

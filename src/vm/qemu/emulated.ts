@@ -18,11 +18,15 @@ const firstGood = 10;
  * Whether cmpxchg16b is taken from the guest (`-cpu max,-cx16`), and with it x86-64-v2: in QEMU 7.2 it spoils the flags now and then, and
  * the kernel double-faults (docs/backends.md). One that does not say its version is taken for one that does.
  */
-export const masksCx16 = ({ config, accelerator, abilities }: Emulated): boolean =>
+const masksCx16 = ({ config, accelerator, abilities }: Emulated): boolean =>
   accelerator === 'tcg' && config.system === 'x86_64-linux' && (abilities?.major ?? 0) < firstGood;
 
 /** Why programs for x86-64-v2 do not start there, and with which QEMU they do. */
-export const noV2 = `programs for x86-64-v2 do not run, as this QEMU cannot emulate cmpxchg16b; QEMU ${firstGood} and newer can`;
+const noV2 = `programs for x86-64-v2 do not run, as this QEMU cannot emulate cmpxchg16b; QEMU ${firstGood} and newer can`;
+
+/** What programs in the guest notice of it. */
+export const lackedEmulated = (emulated: Emulated): readonly string[] =>
+  masksCx16(emulated) ? [noV2] : [];
 
 /** The first of which it is known that it has the flag `fsrs`: 8.1 brought it (QEMU, target/i386/cpu.c). */
 const firstFsrs = 9;

@@ -8,6 +8,7 @@ import { quoted } from '../../system/plain-text.ts';
 import type { AttachOptions, VmControl, VmDriver } from '../vm-driver.ts';
 import { qemuAbilities } from './qemu-abilities.ts';
 import { explainQemu, lacksSlirp } from './qemu-exit.ts';
+import { lackedEmulated } from './emulated.ts';
 import { qemuPlan, qemuProgram } from './qemu-argv.ts';
 import { QemuMemory } from './saved-memory.ts';
 import { RunStateWatch } from './run-state-watch.ts';
@@ -23,6 +24,7 @@ export const qemu: VmDriver = {
   awaitsGuest: ['-incoming', 'defer'],
   program: qemuProgram,
   abilities: qemuAbilities,
+  guestLacks: lackedEmulated,
   plan: qemuPlan,
   attach: attachQemu,
   explain: explainQemu,

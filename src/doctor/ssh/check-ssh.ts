@@ -2,7 +2,7 @@
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { readIdentity } from '../../guest/identity/identity.ts';
-import { sshHint } from '../../guest/login/ssh-words.ts';
+import { notYet, sshHint } from '../../guest/login/ssh-words.ts';
 import type { CheckVerdict } from '../check-runner.ts';
 import { daemonVariable } from '../../nix/daemon-environment.ts';
 import { shellWord } from '../../system/shell.ts';
@@ -120,7 +120,7 @@ async function notReached(
     code: fault?.code ?? 'ssh-unanswered',
     what: `${notReachedAs(who)}: ${said}.${fault === undefined ? '' : ` ${fault.what}.`}`,
     why: shown,
-    remedy: fault?.remedy ?? sshHint(said),
+    remedy: fault?.remedy ?? (answer === 'late' ? notYet : sshHint(said)),
     seen,
   };
 }

@@ -25,7 +25,7 @@ const meanings: readonly (readonly [RegExp, Text])[] = [
     /refused/i,
     advice`Nothing is listening there: the VM is not running or is stopping. See: ${ours('status')}`,
   ],
-  [/banner|reset|closed|broken pipe|timed out|no route|unreachable|no answer/i, notYet],
+  [/banner|reset|closed|broken pipe|timed out|no route|unreachable/i, notYet],
   [/bad configuration option/i, 'This ssh is too old: OpenSSH 7.6 or newer is required.'],
 ];
 

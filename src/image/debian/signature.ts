@@ -49,8 +49,8 @@ export async function signedText(message: string, keyring: Keyring, now: Date): 
 }
 
 /** Refuses text before, between and after the signed block: it would look signed and is not. */
-function onlySigned(message: string): void {
-  const text = message.replaceAll('\r\n', '\n').trimEnd();
+function onlySigned(all: string): void {
+  const text = all.replaceAll('\r\n', '\n').trimEnd();
   const marks = [...text.matchAll(/^-----(?:BEGIN|END) PGP [A-Z ]+-----[ \t]*$/gm)].map((match) =>
     match[0].trimEnd(),
   );

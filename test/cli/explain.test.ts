@@ -126,7 +126,7 @@ describe('explain, with the real Nix', needs({ programs: ['nix-instantiate'] }),
     expect(where).toBe('unknown');
     expect(reasons[0]).toMatchObject({
       holds: false,
-      text: `${join(tree, 'etc/nix/machines')} could not be read (it is a directory)`,
+      text: expect.stringContaining(join(tree, 'etc/nix/machines')) as string,
     });
   });
 

@@ -66,7 +66,9 @@ describe('without a loopback interface', needs(isolation), () => {
     const { findings } = JSON.parse(run('doctor', '--json').stdout) as {
       findings: readonly { readonly name: string; readonly kind: string }[];
     };
-    expect(findings).toContainEqual(expect.objectContaining({ name: 'loopback', kind: 'bad' }));
+    expect(findings).toContainEqual(
+      expect.objectContaining({ name: 'loopback', kind: 'bad', code: 'loopback-unreachable' }),
+    );
   });
 
   test('a door that is a socket needs none', () => {

@@ -54,10 +54,9 @@ describe('without systemd', needs(hiding), () => {
     expect(configured.stderr).toContain('does not run systemd');
     expect(configured.stdout).not.toContain(startsAtLogin);
     const { findings } = JSON.parse(run('doctor', '--json').stdout) as {
-      findings: readonly { readonly name: string; readonly what?: string }[];
+      findings: readonly { readonly name: string; readonly code?: string }[];
     };
-    const { what } = findings.find(({ name }) => name === 'login job') ?? {};
-    expect(what).toContain('does not run systemd');
+    expect(findings.find(({ name }) => name === 'login job')?.code).toBe('no-systemd');
     expect(existsSync(join(dir, 'called'))).toBe(false);
   });
 });

@@ -192,7 +192,10 @@ describe('a record of another release', () => {
   test('of which neither sentence nor time is known is shown without them', () => {
     const { sentence, since: at, ...rest } = printed(statusIn(states.ready)) as Status;
     for (const odd of [rest, { ...rest, sentence: 1, since: 1 }])
-      expect(parseStatus(odd)).toEqual({ ...rest, sentence: "The phase is 'ready'." });
+      expect(parseStatus(odd)).toEqual({
+        ...rest,
+        sentence: expect.stringContaining("'ready'") as string,
+      });
     expect([typeof sentence, typeof at]).toEqual(['string', 'string']);
   });
 

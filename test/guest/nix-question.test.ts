@@ -72,7 +72,7 @@ describe('a nix daemon answers', () => {
     expect(nixAnswer(Buffer.from('hello world'))).toEqual({ kind: 'stranger' });
     expect(nixAnswer(Buffer.concat([daemon, word(0x10a), word(7)]))).toEqual({
       kind: 'refused',
-      why: 'it said 0x7',
+      why: expect.stringContaining('0x7') as string,
     });
   });
 

@@ -84,7 +84,7 @@ describe('seedArchive', () => {
 
   test('refuses a key that would be two', () => {
     const builderKeys = ['ssh-ed25519 AAAA\nssh-ed25519 EVIL'];
-    expect(() => seedArchive({ ...seed, builderKeys })).toThrow('not one line');
+    expect(() => seedArchive({ ...seed, builderKeys })).toThrow('EVIL');
   });
 });
 
@@ -165,7 +165,7 @@ describe('writeInitrd', () => {
     writeFileSync(target, 'old');
     expect(failure(() => writeInitrd({ base, target, seed }))).toMatchObject({
       kind: 'image-missing',
-      hint: saying('image build'),
+      hint: saying('linuxkit-builder image build'),
     });
     expect(readFileSync(target, 'utf8')).toBe('old');
   });

@@ -87,7 +87,11 @@ describe('a receipt', () => {
     writeReceipts(path, receipts);
     expect(readReceipts(path)).toEqual(receipts);
     writeFileSync(path, '{');
-    expect(() => readReceipts(path)).toThrow('move it away');
+    expect(() => readReceipts(path)).toThrow(
+      expect.objectContaining({
+        failure: expect.objectContaining({ kind: 'receipts-unreadable' }) as unknown,
+      }),
+    );
   });
 });
 

@@ -335,9 +335,7 @@ describe('a package that the mirror has no longer', () => {
     ).rejects.toMatchObject({
       failure: {
         kind: 'packages-unresolvable',
-        message: expect.stringContaining(
-          'linux-image-cloud-amd64, at least 6.1.1 (for the recipe)',
-        ) as string,
+        message: expect.stringMatching(/linux-image-cloud-amd64.* 6\.1\.1 /) as string,
       },
     });
   });
@@ -615,9 +613,7 @@ describe('a lock', () => {
     ).rejects.toMatchObject({
       failure: {
         kind: 'lock-below-floor',
-        message: expect.stringContaining(
-          'its Nix 1.0 is older than 1.1; before that, a build gets out',
-        ) as string,
+        message: expect.stringMatching(/Nix 1\.0 .* 1\.1[; ].*a build gets out/) as string,
       },
     });
     expect(mirror.requests).toEqual([]);

@@ -26,5 +26,5 @@ test('without an xz program, damage is still a failure', async () => {
 
 test('without a zstd program, zstd is a failure that says how to get one', async () =>
   expect(decompressWhole('x', packed, 'zstd')).rejects.toMatchObject({
-    failure: { kind: 'zstd-missing', hint: saying('install zstd') },
+    failure: { kind: 'zstd-missing', hint: saying('zstd') },
   }));

@@ -101,7 +101,11 @@ describe('a lock', () => {
     ['a size of words', JSON.stringify(changed({ size: 'big' }))],
   ])('with %s is a failure that says how to make one', (_, text) => {
     if (text !== undefined) writeFileSync(path(), text);
-    expect(() => readLock(path())).toThrow(/Cannot use the image lock .* image build --update/);
+    expect(() => readLock(path())).toThrow(
+      expect.objectContaining({
+        failure: expect.objectContaining({ kind: 'lock-unusable' }) as unknown,
+      }),
+    );
   });
 });
 

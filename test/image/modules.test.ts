@@ -82,9 +82,9 @@ test('they come without signatures', async () => {
 });
 
 test('one that is missing is named, with who needs it', async () => {
-  const from = await parts({ a: ['b'] });
-  await expect(order(['a'], from)).rejects.toMatchObject({
-    failure: { kind: 'module-missing', message: 'The kernel has no module b, which a needs.' },
+  const from = await parts({ user: ['used'] });
+  await expect(order(['user'], from)).rejects.toMatchObject({
+    failure: { kind: 'module-missing', message: expect.stringMatching(/used.*user/) as string },
   });
 });
 

@@ -115,7 +115,7 @@ test.each(['http://', 'socks5://u:s3cret@p:1', 'http://u:s3cret@p:port', ':::'])
   '%s is refused by the name of its variable, and not shown',
   (http_proxy) => {
     const ask = () => proxiesOf({ http_proxy })(url);
-    expect(ask).toThrow(/The proxy in http_proxy/);
+    expect(ask).toThrow('http_proxy');
     expect(ask).not.toThrow(/s3cret/);
   },
 );

@@ -62,10 +62,10 @@ describe('a tree', () => {
   };
   const hard = (target: string): Entry => ({ kind: 'hardlink', path: 'y', target });
   test.each([
-    ['two packages with one file', file('x'), file('x'), 'Both a and b contain x'],
-    ['a file under a file', file('x'), file('x/y'), 'Both a and b contain x'],
-    ['another name for nothing', file('x'), hard('z'), 'y of b is a hard link to z'],
-    ['another name for a folder', folder('x'), hard('x'), 'y of b is a hard link to x'],
+    ['two packages with one file', file('x'), file('x'), / a .* b .* x/],
+    ['a file under a file', file('x'), file('x/y'), / a .* b .* x/],
+    ['another name for nothing', file('x'), hard('z'), /^y .* b .* z,/],
+    ['another name for a folder', folder('x'), hard('x'), /^y .* b .* x,/],
   ])('refuses %s', (_, first, second, message) => expect(two(first, second)).toThrow(message));
 
   test('keeps another name of a file that is kept', () => {

@@ -6,11 +6,11 @@ describe('features are the truth', () => {
     [['big-parallel'], false, []],
     [['kvm', 'nixos-test'], true, []],
     [['kvm'], undefined, []],
-    [['kvm'], false, ['does not work: the guest has no /dev/kvm']],
-    [['nixos-test'], true, ['needs kvm']],
-    [['nixos-test', 'kvm'], false, ['does not work: the guest has no /dev/kvm']],
-  ] as const)('%j with kvm %s', (features, kvm, messages) =>
-    expect(featureProblems(features, kvm).map(({ message }) => message)).toEqual(messages),
+    [['kvm'], false, ['kvm']],
+    [['nixos-test'], true, ['nixos-test']],
+    [['nixos-test', 'kvm'], false, ['kvm']],
+  ] as const)('%j with kvm %s', (features, kvm, wrong) =>
+    expect(featureProblems(features, kvm).map(({ value }) => value)).toEqual(wrong),
   );
 
   // Behaviour 114: A feature is not offered if the guest's Nix does not have it, or if its name is a misspelling of one

@@ -182,12 +182,13 @@ describe('what launchctl says', () => {
 describe('each refusal has a sentence and a remedy', () => {
   const mine = process.getuid?.() ?? 0;
   test.each([
-    [{ kind: 'missing', mode: 0, uid: 0 }, '/p does not exist'],
-    [{ kind: 'other', mode: 0o755, uid: mine }, 'is not a regular file'],
-    [{ kind: 'file', mode: 0o664, uid: mine }, "chmod 644 '/p'"],
-    [{ kind: 'file', mode: 0o644, uid: 4242 }, 'sudo chown'],
-  ] as const)('of a file: %j', (facts, words) => {
+    [{ kind: 'missing', mode: 0, uid: 0 }, 'job-missing', 'linuxkit-builder configure'],
+    [{ kind: 'other', mode: 0o755, uid: mine }, 'job-file-refused', '/p'],
+    [{ kind: 'file', mode: 0o664, uid: mine }, 'job-file-refused', "chmod 644 '/p'"],
+    [{ kind: 'file', mode: 0o644, uid: 4242 }, 'job-file-refused', 'sudo chown'],
+  ] as const)('of a file: %j', (facts, kind, words) => {
     const failure = fileFailure('/p', facts);
+    expect(failure?.kind).toBe(kind);
     expect(`${failure?.message ?? ''} ${plainly(failure?.hint ?? '')}`).toContain(words);
   });
   test('none for a good file', () =>

@@ -29,7 +29,7 @@ describe('settings that are others than root was told', needs('root'), () => {
         { name: 'features', set: 'kvm,linuxkit-builder' },
       ],
       files: [rig.root.sshConfig, rig.root.list],
-      remedy: saying(/^linuxkit-builder configure \(which uses sudo;/),
+      remedy: saying(/^linuxkit-builder configure .*--no-root/),
     });
     if (drift === undefined) throw new Error('it was there');
     const status = statusOf({

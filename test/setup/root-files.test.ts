@@ -73,7 +73,7 @@ describe("root's part", () => {
     [
       'is not there',
       () => '/nonexistent/sudo',
-      'could not be run (no such file or directory)',
+      '/nonexistent/sudo',
       'su root -c "$(linuxkit-builder configure --no-root)"',
     ],
     [

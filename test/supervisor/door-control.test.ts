@@ -152,9 +152,7 @@ test('a socket that is lost is told of, once, until it is there again', async ()
     rmSync(directory, { recursive: true });
     for (let look = 0; look < 3; look++) await doorControl.keep();
     expect(plainly(doorControl.told?.trouble ?? '')).toContain(directory);
-    expect(doorControl.told && plainly(doorNotes(doorControl.told))).toMatch(
-      /^; no client can reach it: .* does not exist/,
-    );
+    expect(doorControl.told && plainly(doorNotes(doorControl.told))).toContain(directory);
     expect([warned, news]).toEqual([['door-lost'], 1]);
     mkdirSync(directory, { mode: 0o700 });
     await doorControl.keep();

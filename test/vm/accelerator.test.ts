@@ -194,7 +194,7 @@ describe('the patience of a trial', needs('Linux'), () => {
       new QuickClock(),
     );
     expect(rejected.map(plainly)).toEqual([
-      `kvm: the guest printed nothing more for 5 s while booting, after: Probing EDD (edd=off to disable)... ok. ${holds}`,
+      expect.stringMatching(/^kvm: .* 5 s .*: Probing EDD \(edd=off to disable\)\.\.\. ok\. /),
     ]);
   });
 
@@ -204,9 +204,7 @@ describe('the patience of a trial', needs('Linux'), () => {
       if (existsSync(layout.trialConsole)) appendFileSync(layout.trialConsole, 'more\n');
     };
     const { rejected } = await choose(says('Linux'), {}, clock);
-    expect(rejected.map(plainly)).toEqual([
-      `kvm: the guest did not reach its first program within 60 s. ${holds}`,
-    ]);
+    expect(rejected.map(plainly)).toEqual([expect.stringMatching(/^kvm: .* 60 s\. /)]);
     expect(clock.looks).toBeGreaterThan(5_000 / 50);
   });
 
@@ -226,9 +224,7 @@ describe("KVM's device", needs('Linux'), () => {
     const take = () => choose('exit 1', { kvm });
     const { rejected, ...rest } = await take();
     expect(rest).toEqual({ accelerator: 'tcg', tried: false });
-    expect(rejected.map(plainly)).toEqual([
-      expect.stringMatching(/^kvm: .*\/nothing does not exist\. Load the kernel module/),
-    ]);
+    expect(rejected.map(plainly)).toEqual([expect.stringMatching(/^kvm: .*\/nothing .*modprobe/)]);
     writeFileSync(kvm, '');
     const tried = { accelerator: 'tcg', rejected: [saying(`kvm: QEMU exited at once. ${holds}`)] };
     expect(await take()).toEqual({ ...tried, tried: true });
@@ -274,7 +270,7 @@ describe('what an end teaches', needs('Linux'), () => {
     const { failure, verdict } = lessonOf('kvm');
     expect(failure).toMatchObject({
       kind: 'accelerator-rejected',
-      message: 'kvm failed to run the guest, so this start continues with tcg. It aborts.',
+      message: expect.stringMatching(/^kvm .* tcg\. It aborts\.$/) as string,
     });
     if (verdict === undefined) throw new Error('nothing was learnt');
     expect(existsSync(layout.verdicts)).toBe(false);

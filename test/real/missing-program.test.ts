@@ -31,7 +31,8 @@ test('ssh that is not installed: named with how to get it', async (context) => {
     /The program ssh is not installed[^]*(openssh-client|install openssh)/,
   );
   const failed = await rig.reaches('failed');
-  expect(failed.because?.message).toContain('The program ssh is not installed');
+  expect(failed.because?.kind).toBe('program-missing');
+  expect(failed.because?.message).toContain(' ssh ');
   expect(plainly(failed.because?.hint ?? '')).toMatch(/openssh/);
   expect((await rig.cli('status')).stdout).toMatch(/The program ssh is not installed/);
 });

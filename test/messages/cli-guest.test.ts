@@ -1,7 +1,7 @@
 import { inputsMissing, notCopied } from '../../src/cli/guest/bring-inputs.ts';
 import { notOurs, notSent } from '../../src/cli/guest/debug.ts';
-import { collecting, returning } from '../../src/cli/guest/give-back-commands.ts';
-import { suspendAnyway } from '../../src/cli/guest/suspend-commands.ts';
+import { collecting, returning } from '../../src/cli/guest/gc-trim.ts';
+import { suspendAnyway } from '../../src/cli/guest/suspend.ts';
 import { diskInUse, nothingChanged } from '../../src/cli/guest/disk-command.ts';
 import type { CommandResult } from '../../src/system/process/child.ts';
 import { nobody } from '../fakes/commands.ts';

@@ -1,5 +1,4 @@
 import type { Command } from 'commander';
-import { waitUntilItBuilds } from '../../client/until-ready.ts';
 import {
   directoryOption,
   layoutFor,
@@ -7,8 +6,6 @@ import {
   type DirectoryOption,
 } from '../../command/context.ts';
 import { seconds } from '../../command/option-values.ts';
-import type { Layout } from '../../config/layout.ts';
-import { notRegistered } from '../../nix/registration.ts';
 import { Failed } from '../../system/failure.ts';
 
 interface WaitOptions extends DirectoryOption {
@@ -21,6 +18,8 @@ export function waitVerb(command: Command, context: CliContext): void {
     .option(...directoryOption)
     .option('-t, --timeout <seconds>', 'give up after this many seconds', seconds, 300)
     .action(async (options: WaitOptions) => {
+      const { waitUntilItBuilds } = await import('../../client/until-ready.ts');
+      const { tellUnregistered } = await import('./tell-unregistered.ts');
       const layout = layoutFor(options, context, 'look');
       const timeoutMs = options.timeout * 1000;
       const outcome = await waitUntilItBuilds(layout, {
@@ -32,10 +31,4 @@ export function waitVerb(command: Command, context: CliContext): void {
       context.out(outcome === 'ready' ? 'Ready.' : 'Ready. The next build will start the guest.');
       tellUnregistered(layout, context);
     });
-}
-
-/** Says so where the builder is ready and Nix does not know of it. */
-export function tellUnregistered(layout: Layout, context: CliContext): void {
-  const why = notRegistered(layout, context);
-  if (why !== undefined) context.err(why);
 }

@@ -1,0 +1,168 @@
+/** `suspend`, `resume`: the guest goes until it is needed, and comes back before that. */
+import type { Layout } from '../../config/layout.ts';
+import { type Answers, type Busy, forced } from '../../supervisor/daemon/control-protocol.ts';
+import { noDaemon } from '../../supervisor/daemon/no-daemon.ts';
+import type { Status } from '../../supervisor/status/status-schema.ts';
+import { Exit, Failed, type Failure } from '../../system/failure.ts';
+import { layoutFor, type CliContext, type DirectoryOption } from '../../command/context.ts';
+import { saying } from '../../command/announce-slow.ts';
+import { describeBusy, type EndOptions } from '../../client/builds-option.ts';
+import { orLetIn, waitForBuilds } from '../../client/wait-for-builds.ts';
+import { advice, ours } from '../../system/advice.ts';
+import { traitsOf } from '../../supervisor/lifecycle/phases.ts';
+import { isYes } from '../../command/ask.ts';
+import { ask } from '../../supervisor/daemon/ask-daemon.ts';
+import { until } from '../../system/time/wait.ts';
+import { findStatus } from '../../client/found.ts';
+
+/** `suspend`: waits for builds, then has the guest go; the next build brings it back. */
+export async function runSuspend(options: SuspendOptions, context: CliContext): Promise<void> {
+  const layout = layoutFor(options, context, 'ask');
+  const before = await livingStatus(layout, context);
+  if (traitsOf(before.phase).builds === 'on-demand')
+    return context.out(awayWords(before, 'already'));
+  const atLimit =
+    options.force === true ? 'suspending the guest anyway' : 'the guest keeps running';
+  await waitForBuilds(layout, options, context, atLimit);
+  await orLetIn(layout, context, () => send(layout, options, context));
+  const after = await saying('Waiting for the guest to be suspended or to stop.', context, () =>
+    untilGone(layout, context),
+  );
+  context.out(after === undefined ? cameBack : awayWords(after));
+}
+
+/** How a guest is away, and what brings it back. */
+const awayWords = ({ away }: Pick<Status, 'away'>, already?: 'already'): string => {
+  const is = already === undefined ? 'is' : 'is already';
+  return away?.saved === undefined
+    ? `The guest ${is} stopped. The next build will start it.`
+    : `The guest ${is} suspended. The next build will resume it.`;
+};
+
+const cameBack = 'The guest is running again, because a new connection needed it.';
+
+export interface SuspendOptions extends DirectoryOption, EndOptions {
+  readonly force?: boolean;
+}
+
+/** Has the daemon send the guest away; where somebody is in it, a person is asked first. Failed where it stays. */
+async function send(
+  layout: Layout,
+  { force = false }: Pick<SuspendOptions, 'force'>,
+  context: CliContext,
+): Promise<void> {
+  const { goes, inUse, isSilent } = await answerTo(layout, force, context);
+  if (goes === true) return;
+  if (isSilent === true) throw new Failed(guestDoesNotSay);
+  if (inUse === undefined) throw new Failed(buildCame);
+  const isAsked = process.stdin.isTTY && context.isTTY;
+  if (!isAsked || !(await isYes(suspendAnyway(inUse), context)))
+    throw new Failed(somebodyIsIn(describeBusy(inUse)));
+  await send(layout, { force: true }, context);
+}
+
+/** The agent of our own guest starts within 5 s after nix-daemon; on a busy machine it takes longer. */
+const agentMs = 15_000;
+
+/** The daemon's answer. A guest that has only just booted is asked again until its agent has started. */
+async function answerTo(
+  layout: Layout,
+  force: boolean,
+  { clock, signal }: CliContext,
+): Promise<Partial<Answers['suspend']>> {
+  let answer: Partial<Answers['suspend']> = {};
+  const says = async () => {
+    answer = await ask(layout, 'suspend', clock, signal, force ? forced : {});
+    return answer.isSilent !== true;
+  };
+  await until(says, { clock, signal, everyMs: 250, timeoutMs: agentMs });
+  return answer;
+}
+
+/** A question, to which yes ends what is in the guest. */
+export const suspendAnyway = (inUse: Busy): string =>
+  `${describeBusy(inUse)}. Suspend the guest anyway?`;
+
+/** `resume`: brings the guest back before a build asks for it. */
+export async function runResume(options: DirectoryOption, context: CliContext): Promise<void> {
+  const layout = layoutFor(options, context, 'ask');
+  await livingStatus(layout, context);
+  context.out(
+    (await wake(layout, context))
+      ? advice`Starting the guest. To wait until it is ready: ${ours('wait')}`
+      : 'The guest is already running or starting.',
+  );
+}
+
+/** Brings the guest back where it is away, or goes; whether it was so. */
+async function wake(layout: Layout, { clock, signal }: CliContext): Promise<boolean> {
+  return (await ask(layout, 'resume', clock, signal))['was'] === 'away';
+}
+
+/** The same where it is not what the verb is for: false too where the daemon does not say, or knows no guest that goes. */
+export async function wakeIfAway(layout: Layout, context: CliContext): Promise<boolean> {
+  try {
+    return await wake(layout, context);
+  } catch (error) {
+    if (!(error instanceof Failed) || context.signal.aborted) throw error;
+    return false;
+  }
+}
+
+/** What the daemon says, unless there is none, or it has given up. */
+export async function livingStatus(layout: Layout, context: CliContext): Promise<Status> {
+  const found = await findStatus(layout, context);
+  if (found.daemon === 'gone') throw new Failed(noDaemon(layout));
+  const { phase, because } = found.status;
+  if (traitsOf(phase).builds === 'never' && because !== undefined) throw new Failed(because);
+  return found.status;
+}
+
+/** The status when it is away, undefined when it comes back already. Failed where its end takes longer than any. */
+async function untilGone(
+  layout: Layout,
+  { clock, signal }: CliContext,
+): Promise<Status | undefined> {
+  let seen: { away?: Status; isComing: boolean } = { isComing: false };
+  const isOver = async () => {
+    const found = await findStatus(layout, { clock, signal });
+    if (found.daemon === 'gone') throw new Failed(noDaemon(layout));
+    const { builds } = traitsOf(found.status.phase);
+    const isComing = traitsOf(found.status.phase).guest === 'comes';
+    seen = { isComing, ...(builds === 'on-demand' && { away: found.status }) };
+    // One that comes back at once may be on trial, and goes again.
+    return builds !== 'soon';
+  };
+  const timeoutMs = 60_000;
+  const end = await until(isOver, { clock, signal, everyMs: 100, timeoutMs });
+  if (end !== 'held' && !seen.isComing) throw new Failed(doesNotGo);
+  return seen.away;
+}
+
+const somebodyIsIn = (who: string): Failure => ({
+  kind: 'guest-in-use',
+  message: `${who}, so the guest keeps running.`,
+  hint: advice`To wait until they are done: ${ours('suspend')}. To interrupt them: ${ours('suspend', '--now --force')}`,
+  exit: Exit.temporary,
+});
+
+const guestDoesNotSay: Failure = {
+  kind: 'guest-not-ready',
+  message: 'The guest does not say whether builds are running in it, so it keeps running.',
+  hint: advice`Its agent is not running, or does not answer: see ${ours('status')}. To stop the guest anyway: ${ours('suspend', '--now --force')}`,
+  exit: Exit.temporary,
+};
+
+const buildCame: Failure = {
+  kind: 'guest-wanted',
+  message: 'A build is waiting for the guest, so it keeps running.',
+  hint: advice`Try again when the build is done: ${ours('suspend')}`,
+  exit: Exit.temporary,
+};
+
+const doesNotGo: Failure = {
+  kind: 'guest-does-not-go',
+  message: 'The guest did not shut down within 60 s.',
+  hint: advice`To see why: ${ours('status')}, or ${ours('console')}`,
+  exit: Exit.temporary,
+};

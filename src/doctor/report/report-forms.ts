@@ -41,8 +41,12 @@ const host = `(\\\\*["']?)${publicHost}(?=[\\w.-]*[a-z])[\\w-]+(?:\\.[\\w-]+)*`;
 /** What has an `@` and is nobody: the guest, units, versions, ciphers. */
 const noPerson = `(?!${instance.sshAlias}\\b|\\d|openssh\\.com|libssh\\.org|[\\w.\\\\-]*\\.(?:service|socket|target|mount|device|slice|scope|timer|path|swap)\\b)`;
 
-/** Where a line ends, as a file, a serial console or JSON writes that, and what our log of a console, and a kernel, put before the next. */
-const nextLine = '[ \\t]*(?:\\\\r)?(?:\\n|\\\\n)(?:\\d{4}-[\\d:.T-]+Z )?(?:\\[[ \\d.]+\\])?[ \\t]*';
+/** A time, as our log of a console has it, journalctl and syslog. */
+const time = '(?:\\d{4}-[\\d:.T+-]+Z? |[A-Z][a-z]{2} [ \\d]\\d [\\d:.]{8,15} )';
+/** Who says it, and on which machine, as journalctl and syslog have it. */
+const speaker = '(?:(?:[\\w.-]+ )?[\\w.@/-]+\\[\\d+\\]: )';
+/** Where a line ends, as a file, a serial console or JSON writes that, and what logs, and a kernel, put before the next. */
+const nextLine = `[ \\t]*(?:\\\\r)?(?:\\n|\\\\n)${time}?${speaker}?(?:\\[[ \\d.]+\\])?[ \\t]*`;
 /** What stands there between the first line of a key and its words. */
 const keyHeader = '(?:Proc-Type|DEK-Info|Version|Comment): [^\\n\\\\"]*';
 

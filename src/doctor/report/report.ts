@@ -1,7 +1,7 @@
 /** `doctor --report`: everything that a report of a fault needs, in one text, and nothing that is secret. */
 import { existsSync, readdirSync } from 'node:fs';
 import { release } from 'node:os';
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import type { Layout } from '../../config/layout.ts';
 import { settingNames } from '../../config/settings.ts';
 import { bootTable } from '../../supervisor/status/boot-picture.ts';
@@ -23,6 +23,8 @@ import { bootsOf } from '../../command/boot-logs.ts';
 import { refuseOthersLink, writeNamed } from '../../command/named-file.ts';
 import type { CliContext } from '../../command/context.ts';
 import type { DoctorFacts } from '../facts.ts';
+import { jobPaths } from '../../service/job-files.ts';
+import { journalLines } from './report-journal.ts';
 import { scrubbed } from './report-scrub.ts';
 import { secretsOf } from './report-secrets.ts';
 
@@ -70,8 +72,14 @@ async function partsOf(input: ReportInput): Promise<Part[]> {
     await tail("VM's output", layout.vmOutput, 50),
     await tail("network's output", layout.networkOutput, 50),
     await tail("guest's console", layout.consoleLog, 300),
+    await tail("launcher's log", jobPaths(context).log, 50),
+    await tail("nix-darwin's launcher", join(layout.root, moduleLog), 50),
+    await part("unit's journal", async () => (await journalLines(layout, context)) ?? ['(none)']),
   ];
 }
+
+/** Where the module for nix-darwin has the launcher write, below the state directory. */
+const moduleLog = 'launchd.log';
 
 /** In place of a part whose words might repeat what nobody should read. */
 export const partUnread = '(cannot be read)';

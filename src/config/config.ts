@@ -70,8 +70,9 @@ export function parseConfig(text: string, host: HostFacts): Parsed {
 
 /** The same from a value: what configure is about to write is checked as it will be read. */
 export function checkConfig(json: unknown, host: HostFacts): Parsed {
-  // An array is an object to the schema.
-  const shape = v.safeParse(schema, Array.isArray(json) ? null : json);
+  // An array is an object to the schema. Of one value the first thing that is wrong is told: Infinity, as JSON.parse makes it of 1e400, is
+  // no whole number, and too large besides.
+  const shape = v.safeParse(schema, Array.isArray(json) ? null : json, { abortPipeEarly: true });
   if (!shape.success) {
     const wrong = shape.issues
       .map(problemOf)

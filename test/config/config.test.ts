@@ -144,6 +144,16 @@ describe('what is refused', () => {
         .sort(),
     ).toEqual(['colour', 'cpus', 'memoryMiB', 'port']));
 
+  test.each(['cpus', 'port', 'memoryMiB', 'diskGiB', 'maxJobs'])(
+    'one thing is told of one value, whatever else is wrong with it: %s',
+    (name) => {
+      for (const number of ['1e400', '-1e400', '-0.5', '1e15']) {
+        const parsed = parseConfig(`{"${name}":${number}}`, host);
+        expect(parsed.ok ? [] : parsed.problems.map(({ path }) => path)).toEqual([name]);
+      }
+    },
+  );
+
   test('a number that no machine could have is told once', () =>
     expect(problemsOf({ cpus: 513, memoryMiB: 99_000_000 }).map(({ path }) => path)).toEqual([
       'cpus',

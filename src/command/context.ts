@@ -17,6 +17,7 @@ import { advice, type Text } from '../system/advice.ts';
 import type { Clock } from '../system/time/clock.ts';
 import { Exit, Failed, type Failure } from '../system/failure.ts';
 import type { StopSignal } from '../system/process/signals.ts';
+import { notEmpty } from './option-values.ts';
 import type { Look } from './terminal.ts';
 import { quotedWord, shellWord } from '../system/shell.ts';
 
@@ -62,6 +63,7 @@ export interface DirectoryOption {
 export const directoryOption = [
   '-d, --directory <dir>',
   `state directory (default: ~/.cache/${instance.stateDirectory})`,
+  notEmpty,
 ] as const;
 
 /**
@@ -135,6 +137,7 @@ export function directoryMeant({ directory }: DirectoryOption, context: CliConte
   const { env, home } = context;
   const places = systemPathsOf(env['LINUXKIT_BUILDER_TREE']);
   const given = directory ?? env['LINUXKIT_BUILDER_DIR'];
+  if (given === '') throw new Failed(emptyVariable);
   // A directory given in a terminal is meant from where that terminal is.
   if (given !== undefined) return knownName(resolve(given), places);
   const usual = defaultStateDirectory(env, home);
@@ -143,6 +146,14 @@ export function directoryMeant({ directory }: DirectoryOption, context: CliConte
   context.err(usingYours(usual, other));
   return other;
 }
+
+/** It may be a script's whose own variable was empty: neither the default nor the working directory is what that meant. */
+const emptyVariable: Failure = {
+  kind: 'state-directory-unfit',
+  message: 'LINUXKIT_BUILDER_DIR is set, but empty.',
+  hint: 'Set it to the path of the state directory, or unset it.',
+  exit: Exit.usage,
+};
 
 /** The directory that a command of ours has to name to get to this builder; undefined where it gets there without. */
 export function unlessUsual({ root }: Layout, { env, home }: CliContext): string | undefined {

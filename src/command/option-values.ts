@@ -19,6 +19,12 @@ export const wholeFrom =
     throw new InvalidArgumentError(`It must be a whole number, ${least} or more.`);
   };
 
+/** The path of something. Without this check, an empty one would be taken for the working directory. */
+export function notEmpty(word: string): string {
+  if (word !== '') return word;
+  throw new InvalidArgumentError('It must not be empty.');
+}
+
 /** A file to write whole: no stream, no device and no directory. */
 export function fileToWrite(word: string): string {
   const isFree = (there: Stats | undefined) => there === undefined || there.isFile();

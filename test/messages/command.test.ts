@@ -22,6 +22,8 @@ tells('command', {
       linesOf(['stop'], { env: { LINUXKIT_BUILDER_DIR: `/${'a'.repeat(100)}` } }),
     'its name has several faults': () =>
       linesOf(['stop'], { env: { LINUXKIT_BUILDER_DIR: `/"${'a'.repeat(100)}` } }),
+    'an option names nothing': () => linesOf(['stop', '-d', '']),
+    'the environment names nothing': () => linesOf(['stop'], { env: { LINUXKIT_BUILDER_DIR: '' } }),
     'the default has no builder, and the user has one elsewhere': () =>
       usingYours('/home/anna/.cache/nix-linuxkit-builder', '/builder'),
     'the builder is declared elsewhere': () =>

@@ -33,7 +33,8 @@ export function noticeOf(text: string, env: Env, platform: NodeJS.Platform): Not
 /** A user's message bus, by which notifications go (org.freedesktop.Notifications). */
 const hasDesktop = (env: Env): boolean =>
   env['DBUS_SESSION_BUS_ADDRESS'] !== undefined ||
-  (env['XDG_RUNTIME_DIR'] !== undefined && existsSync(join(env['XDG_RUNTIME_DIR'], 'bus')));
+  (env['XDG_RUNTIME_DIR']?.startsWith('/') === true &&
+    existsSync(join(env['XDG_RUNTIME_DIR'], 'bus')));
 
 interface NotifierOptions {
   readonly env: Env;

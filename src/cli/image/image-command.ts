@@ -4,6 +4,7 @@ import { Option, type Command } from 'commander';
 import type { Layout } from '../../config/layout.ts';
 import { builtImage } from '../../config/image-prefix.ts';
 import { debianArch, nativeSystem, systemNames, type System } from '../../domain/guest-system.ts';
+import { notEmpty } from '../../command/option-values.ts';
 import { readIfThere } from '../../system/files/files.ts';
 import { fieldsOf } from '../../system/socket/json-lines.ts';
 import type { Arch } from '../../image/recipe.ts';
@@ -85,7 +86,11 @@ function addBuild(image: Command, context: CliContext): void {
       .description('build the image from signed Debian packages, unless it is up to date'),
   )
     .option('--update', "first update the package lock from the mirrors' signed indexes")
-    .option('-o, --output <prefix>', 'path prefix of the files (default: in the state directory)')
+    .option(
+      '-o, --output <prefix>',
+      'path prefix of the files (default: in the state directory)',
+      notEmpty,
+    )
     .action((options: Sources & { readonly update?: boolean }) =>
       build(options, options.update === true && 'own'),
     );

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
-import { wholeFrom } from '../../command/option-values.ts';
+import { notEmpty, wholeFrom } from '../../command/option-values.ts';
 import {
   directoryOption,
   layoutFor,
@@ -22,6 +22,7 @@ export function bootReportVerb(command: Command, context: CliContext): void {
     .option(
       '--html <file>',
       'also write a chart of these starts, and of the last 24 hours, to this file',
+      notEmpty,
     )
     .option('--json', 'print JSON')
     .action(async (options: BootReportOptions) => {

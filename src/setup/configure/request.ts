@@ -43,7 +43,7 @@ function valueOf({ is }: Flag, given: unknown): unknown {
   if (typeof given !== 'string') return is === 'switch' ? given : undefined;
   if (is === 'number') return /^-?\d+(\.\d+)?$/.test(given) ? Number(given) : given;
   if (is === 'list') return words(given);
-  return is === 'path' ? resolve(given) : given;
+  return is === 'path' && given !== '' ? resolve(given) : given;
 }
 
 /** The words of a list, with commas between. */

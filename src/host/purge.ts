@@ -4,7 +4,7 @@ import { basename, join } from 'node:path';
 import type { Layout } from '../config/layout.ts';
 import { errorCode } from '../system/failure.ts';
 import { fileOfUnfinished, namesIfThere } from '../system/files/files.ts';
-import { mayBeOurs } from './directory/directory-mark.ts';
+import { marksIn, mayBeOurs } from './directory/directory-mark.ts';
 import { isOwnState } from './directory/own-state.ts';
 import { statsIfThere, linkStatsIfThere } from '../system/stats.ts';
 
@@ -49,7 +49,7 @@ export function purge(layout: Layout): string[] {
     removeIfEmpty(directory);
   }
   // It says that the rest is ours, so it goes last.
-  rmSync(layout.mark, { force: true });
+  for (const path of marksIn(layout)) rmSync(path);
   removeIfEmpty(root);
   // By name, since one would take all of that for ours.
   const inState = pathsIn(state).map((path) => join(basename(state), basename(path)));

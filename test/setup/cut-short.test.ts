@@ -117,6 +117,19 @@ test(
   },
 );
 
+test.each(['.linuxkit-builder', '.linuxkit-builder.2026113012', '.linuxkit-builder.7'])(
+  'unconfigure --purge takes a directory in which there is only %s',
+  async (name) => {
+    const { root, layout, run } = world(`only ${name}`);
+    mkdirSync(layout.root, { mode: 0o700 });
+    writeFileSync(join(layout.root, name), '');
+    expect((await run(['unconfigure'])).code).toBe(0);
+    expect(existsSync(layout.root)).toBe(true);
+    expect((await run(['unconfigure', '--purge', '--yes'])).code).toBe(0);
+    expect(existsSync(layout.root), root).toBe(false);
+  },
+);
+
 const leftIn = (path: string): string[] =>
   existsSync(path) ? Object.keys(snapshot(path)).filter((name) => !isDated.test(name)) : [];
 

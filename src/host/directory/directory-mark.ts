@@ -41,6 +41,12 @@ export function mayBeOurs({
   return hasSettings(config) && others.some((name) => existsSync(join(root, name)));
 }
 
+/** The mark's path, and what a killed `markDirectory` left of it; none of a directory that was never marked. */
+export const marksIn = ({ root, mark }: Pick<Layout, 'root' | 'mark'>): string[] =>
+  namesIfThere(root)
+    .filter((name) => name === basename(mark) || isUnfinishedMark(name, mark))
+    .map((name) => join(root, name));
+
 /** What a `markDirectory` that was killed left of it, before it had its name: the digits of write-file-atomic. */
 const isUnfinishedMark = (name: string, mark: string): boolean =>
   name.startsWith(`${basename(mark)}.`) && /\.\d{1,10}$/.test(name);

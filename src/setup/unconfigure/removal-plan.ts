@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { CliContext } from '../../command/context.ts';
 import type { Layout } from '../../config/layout.ts';
+import { marksIn } from '../../host/directory/directory-mark.ts';
 import { ownerHere } from '../../host/installed.ts';
 import { otherIncluded } from '../../host/other-builder.ts';
 import { describeLoss, lossOf } from '../../host/purge.ts';
@@ -43,7 +44,9 @@ export function removalPlan(
   const job = jobRemoval(layout, context);
   const root = removalNeeds({ paths: places.roots, of });
   const receipts = receiptsIn(layout, context);
-  const isMade = [layout.config, layout.state].some((path) => existsSync(path));
+  const isMade =
+    [layout.config, layout.state].some((path) => existsSync(path)) ||
+    (purge && marksIn(layout).length > 0);
   const isKnown = receipts.length > 0 || job.kind !== 'right' || root.kind === 'undo';
   return {
     job,

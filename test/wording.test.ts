@@ -21,6 +21,7 @@ const exceptions: Readonly<Record<string, string>> = {
   'src/cli/status/status-screen.ts': 'lines are wrapped to the width of a terminal',
   'src/client/until-ready.ts': 'a sentence is told once until there is another',
   'src/system/advice.ts': 'a text that something follows gets a full stop, whatever it says',
+  'src/system/failure.ts': 'of what Node says the first line is quoted',
   'test/config/config.test.ts':
     'a setting can be wrong for several reasons, and a problem has no kind',
   'test/doctor/report.test.ts': 'what a report leaves out of texts is the subject',

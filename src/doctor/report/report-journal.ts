@@ -34,10 +34,10 @@ export async function journalLines(
 
 /** With its time, as our log of a console has it. journalctl writes bytes where they are no text, and nothing in the place of what is long. */
 function entryLines(json: string): readonly string[] {
-  const { MESSAGE: message, __REALTIME_TIMESTAMP: micros } = entryOf(json);
+  const { MESSAGE: text, __REALTIME_TIMESTAMP: micros } = entryOf(json);
   const time = new Date(Number(micros) / 1000);
-  if (typeof message !== 'string' || Number.isNaN(time.getTime())) return [];
-  return message.split('\n').map((line) => `${time.toISOString()} ${line}`);
+  if (typeof text !== 'string' || Number.isNaN(time.getTime())) return [];
+  return text.split('\n').map((line) => `${time.toISOString()} ${line}`);
 }
 
 function entryOf(json: string): Readonly<Record<string, unknown>> {

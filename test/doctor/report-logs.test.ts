@@ -1,4 +1,4 @@
-/** The logs in `doctor --report` that are not in the state directory: the launcher's, and the unit's journal. */
+/** In `doctor --report`: the logs that are not in the state directory, the launcher's and the unit's journal; and which image is used. */
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -97,6 +97,38 @@ describe('the report has', () => {
     using rig = configureRig();
     mkdirSync(rig.layout.root, { recursive: true, mode: 0o700 });
     expect((await reportOf(rig))("unit's journal")).toContain('(none)');
+  });
+});
+
+describe('of the images it names the one that is used', () => {
+  const imagePart = async (settings: object, ...manifests: readonly string[]) => {
+    using rig = configureRig();
+    mkdirSync(rig.layout.root, { recursive: true, mode: 0o700 });
+    put(rig.layout.config, JSON.stringify({ system: 'x86_64-linux', ...settings }));
+    for (const name of manifests) put(join(rig.layout.images, `${name}-manifest.json`), '{}');
+    return (await reportOf(rig))('image').trim().split('\n').slice(1);
+  };
+
+  // One of these manifests cannot be read: the others are told.
+  test('that was made here', async () => {
+    expect(await imagePart({}, 'builder', 'other')).toEqual([
+      expect.stringMatching(/^builder \(in use\): /),
+      expect.stringMatching(/^other: /),
+    ]);
+  });
+
+  test("that is somebody's own, without its path", async () => {
+    const lines = await imagePart({ bundle: '/srv/secret/linux' }, 'builder');
+    expect(lines).toEqual([
+      expect.stringMatching(/^builder: /),
+      expect.stringMatching(/^the bundle \(in use\): /),
+    ]);
+  });
+
+  test('where the settings do not say which, none', async () => {
+    expect(await imagePart({ cpus: 'many' }, 'builder')).toEqual([
+      expect.stringMatching(/^builder: /),
+    ]);
   });
 });
 

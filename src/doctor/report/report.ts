@@ -1,11 +1,13 @@
 /** `doctor --report`: everything that a report of a fault needs, in one text, and nothing that is secret. */
 import { existsSync, readdirSync } from 'node:fs';
 import { release } from 'node:os';
-import { join, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import type { Layout } from '../../config/layout.ts';
+import { readSettings } from '../../config/read-settings.ts';
 import { settingNames } from '../../config/settings.ts';
 import { bootTable } from '../../supervisor/status/boot-picture.ts';
 import { describeNix } from '../../nix/variant.ts';
+import { chooseImage } from '../../supervisor/start/image-choice.ts';
 import { findStatus } from '../../client/found.ts';
 import { plainly, type Text } from '../../system/advice.ts';
 import { run } from '../../system/process/child.ts';
@@ -65,7 +67,7 @@ async function partsOf(input: ReportInput): Promise<Part[]> {
     await part('status', async () => jsonLines(await findStatus(layout, context))),
     await part('starts', () => bootTable(bootsOf(layout).slice(-10))),
     await part('verdicts', () => jsonLines(JSON.parse(readIfThere(layout.verdicts) ?? 'null'))),
-    await part('image', () => imageLines(layout)),
+    await part('image', () => imageLines(input)),
     await part('incidents', () => namesIn(layout.incidents)),
     await tail("daemon's log", layout.log, 300),
     await tail("daemon's output", layout.daemonOutput, 50),
@@ -141,20 +143,37 @@ function settingLines(text: string | undefined): readonly string[] {
   });
 }
 
-function imageLines({ images }: Layout): readonly string[] {
-  return namesIn(images)
-    .filter((name) => name.endsWith('-manifest.json'))
-    .flatMap((name) => {
-      const prefix = `${images}/${name.slice(0, -'-manifest.json'.length)}`;
-      const manifest = readManifest(bundleAt(prefix));
-      if (manifest === undefined) return [];
-      const { arch, kernelVersion, indexDate, inputs, packages } = manifest;
-      const nix = packages['nix-bin'] ?? 'none';
-      return [
-        `${name}: ${arch}, Linux ${kernelVersion}, Nix ${nix}, ${indexDate}`,
-        ...jsonLines(inputs),
-      ];
-    });
+/** Of each image that there is, and of one of somebody's own that the guest boots. */
+async function imageLines({ layout, context }: ReportInput): Promise<readonly string[]> {
+  const found = await findStatus(layout, context);
+  const running = found.daemon === 'alive' ? found.status.image?.prefix : undefined;
+  const { config } = readSettings(layout);
+  const used = running ?? (config && chooseImage(config, layout).prefix);
+  const end = '-manifest.json';
+  const made = namesIn(layout.images)
+    .filter((name) => name.endsWith(end))
+    .map((name) => join(layout.images, name.slice(0, -end.length)));
+  return [...new Set([...made, ...(used === undefined ? [] : [used])])].map((prefix) => {
+    const isOurs = dirname(prefix) === layout.images;
+    const name = `${isOurs ? basename(prefix) : 'the bundle'}${prefix === used ? inUse : ''}`;
+    return `${name}: ${describeImage(prefix)}`;
+  });
+}
+
+/** Behind the name of the image that the guest has booted, or boots at its next start. */
+const inUse = ' (in use)';
+
+function describeImage(prefix: string): string {
+  try {
+    const manifest = readManifest(bundleAt(prefix));
+    if (manifest === undefined) return 'has no manifest';
+    const { arch, kernelVersion, indexDate, inputs, packages } = manifest;
+    const nix = packages['nix-bin'] ?? 'none';
+    const head = `${arch}, Linux ${kernelVersion}, Nix ${nix}, ${indexDate}`;
+    return [head, ...jsonLines(inputs)].join('\n');
+  } catch {
+    return partUnread;
+  }
 }
 
 const namesIn = (folder: string): readonly string[] =>

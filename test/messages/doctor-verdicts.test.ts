@@ -9,7 +9,7 @@ import { findingLines } from '../../src/doctor/doctor-command.ts';
 import type { DoctorFacts } from '../../src/doctor/facts.ts';
 import { judgeDisk } from '../../src/doctor/host/check-disk.ts';
 import { listedVerdict } from '../../src/doctor/host/check-state.ts';
-import type { ConfigFault } from '../../src/doctor/ssh/check-ssh-config.ts';
+import type { SshFault } from '../../src/doctor/ssh/check-ssh-config.ts';
 import {
   alsoApplies,
   sendsToGuest,
@@ -52,7 +52,7 @@ import { tells } from './tell.ts';
 const GiB = 1024 ** 3;
 const onOldQemu = { config: { system: 'x86_64-linux' }, accelerator: 'tcg' } as const;
 const at = '2026-01-02T03:04:05.000Z';
-const wordsOf = ({ what, remedy }: Pick<ConfigFault, 'what' | 'remedy'>) => [what, remedy];
+const wordsOf = ({ what, remedy }: Pick<SshFault, 'what' | 'remedy'>) => [what, remedy];
 const linesOf = (verdict: CheckVerdict) => findingLines({ name: 'check', ...verdict });
 
 const disk = { bytes: 50 * GiB, inodes: 1e6, usedBytes: 2 * GiB, tooLarge: undefined };

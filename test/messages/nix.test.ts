@@ -13,12 +13,8 @@ import { featureProblems, featureWarnings } from '../../src/nix/features.ts';
 import { notRegistered } from '../../src/nix/registration.ts';
 import { findHelper } from '../../src/nix/ssh/door-helper.ts';
 import { newerOptions } from '../../src/nix/ssh/newer.ts';
-import {
-  describeLeft,
-  describeUnfinished,
-  excludeCommand,
-  leftFor,
-} from '../../src/nix/ssh/taken-back.ts';
+import { unfinishedFault } from '../../src/nix/ssh/unfinished.ts';
+import { describeLeft, leftFor } from '../../src/nix/ssh/taken-back.ts';
 import { describeNix, type NixVariant } from '../../src/nix/variant.ts';
 import { openToOthers, warningsOf } from '../../src/nix/warnings.ts';
 import { describeListFault, listFaults, theSetting } from '../../src/nix/settings/list-faults.ts';
@@ -149,6 +145,11 @@ const owned = (name: string, record?: object): Text => {
   return notRegistered(layoutOf('/builder'), { env: { LINUXKIT_BUILDER_TREE: root } }) ?? '';
 };
 const [option] = newerOptions('lo');
+const unfinished = (commands: string, stuck?: string) => {
+  const { what, remedy } = unfinishedFault(commands, stuck);
+  return [what, remedy];
+};
+
 const left = (why: string) =>
   option === undefined
     ? []
@@ -314,11 +315,9 @@ tells('nix', {
       ...left(leftFor.named),
       ...left(leftFor.unknown('/opt/ssh/bin/ssh')),
     ],
-    'ssh waits for a command': () => [
-      describeUnfinished(' (/etc/ssh/ssh_config, line 3)'),
-      describeUnfinished(''),
-      excludeCommand,
-    ],
+    'ssh waits for a command': () => unfinished('/etc/ssh/ssh_config, line 3'),
+    'ssh waits for a fifo': () => unfinished('', '/home/ann/.ssh/fifo'),
+    'ssh waits': () => unfinished(''),
   },
   'This Nix': {
     'of a person': () => describeNix(nix({})),

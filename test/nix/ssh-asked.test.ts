@@ -1,4 +1,5 @@
 /** Commands that ssh runs to know what of its configuration counts (`Match exec`): they may never end. */
+import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -48,4 +49,16 @@ test('configure goes on, names the command, and keeps what it knows', async () =
   const line = rig.read(file).split('\n').indexOf(endless()) + 1;
   expect(err.filter((each) => each.includes(`(${file}, line ${line})`))).toHaveLength(1);
   expect(rig.read(rig.layout.sshConfig)).toBe(before);
+});
+
+test('a fifo that is included is named', async () => {
+  using rig = configureRig();
+  const fifo = join(folder, 'fifo');
+  spawnSync('mkfifo', [fifo]);
+  const file = join(rig.places.home, '.ssh/config');
+  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+  writeFileSync(file, `Include ${fifo}\n`);
+  const { err, failure } = await rig.run('--no-root');
+  expect(failure).toBeUndefined();
+  expect(err.filter((each) => each.includes(fifo))).toHaveLength(1);
 });

@@ -4,6 +4,7 @@ import { userInfo } from 'node:os';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { newerOptions } from '../../src/nix/ssh/newer.ts';
+import { leftFor } from '../../src/nix/ssh/taken-back.ts';
 import { run, succeeded } from '../../src/system/process/child.ts';
 import { findProgram } from '../../src/system/process/find-program.ts';
 import { configureRig } from '../setup/configure-rig.ts';
@@ -97,6 +98,13 @@ describe('an option for every host that is newer than our oldest ssh', needs(new
     expect(rig.read(rig.layout.sshConfig)).toBe(stanza);
   });
 
+  test('is taken back beside a word that no ssh here knows', async () => {
+    using rig = configureRig();
+    writeConfig(rig, 'Host *\n  UseKeychainOfMacOS yes\n  SessionType none\n');
+    await rig.run('--no-root');
+    expect(newerIn(rig.read(rig.layout.sshConfig))).toEqual(['SessionType']);
+  });
+
   test.each(['Match host nix-*', 'Host nix-*'])(
     'is found where %s sets it above our lines, too',
     async (where) => {
@@ -114,7 +122,8 @@ describe('an option for every host that is newer than our oldest ssh', needs(new
     for (let run = 0; run < 2; run++) {
       const { err } = await rig.run('--no-root');
       const line = rig.read(file).split('\n').indexOf('  SessionType none') + 1;
-      expect(err.filter((each) => each.includes(`(${file}, line ${line})`))).toHaveLength(1);
+      const said = err.filter((each) => each.includes(`(${file}, line ${line})`));
+      expect(said).toEqual([expect.stringContaining(leftFor.named)]);
       expect(newerIn(rig.read(rig.layout.sshConfig))).toEqual([]);
     }
   });

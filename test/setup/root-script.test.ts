@@ -271,6 +271,19 @@ ${installing()}`;
     refused(`${paths[name]} is not a regular file`, script);
   });
 
+  // A shell's variables keep none, so it would not come back.
+  test.each(['ssh', 'machines'] as const)(
+    'a byte of zero in the file in the place of %s',
+    (name) => {
+      put(paths[name], '# a\0b\n');
+      chmodSync(dirname(paths[name]), 0o700);
+      refused(`${paths[name]} contains`);
+      put(paths[name], '');
+      chmodSync(paths[name], 0o600);
+      expect(perform(installing())).toMatchObject({ status: 0, stderr: '' });
+    },
+  );
+
   test('a folder that is read-only', needs('root', 'mounts'), () => {
     mkdirSync(paths.nix, { recursive: true });
     const before = snapshot(tree);

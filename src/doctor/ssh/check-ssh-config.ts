@@ -1,14 +1,10 @@
 /** Why ssh does not reach the guest, where somebody else's configuration of ssh is the reason. */
 import { alias } from '../../nix/ssh/stanza.ts';
 import { strayOptions, variablesSent, type StrayOption } from '../../nix/ssh/effective.ts';
-import { whereRun, whereSet } from '../../nix/ssh/where-set.ts';
+import { unfinishedIn } from '../../nix/ssh/unfinished.ts';
+import { whereSet } from '../../nix/ssh/where-set.ts';
 import { textOf } from '../../nix/ssh/ask-ssh.ts';
-import {
-  describeLeft,
-  describeUnfinished,
-  excludeCommand,
-  type TakenBack,
-} from '../../nix/ssh/taken-back.ts';
+import { describeLeft, type TakenBack } from '../../nix/ssh/taken-back.ts';
 import { OthersFiles } from '../../system/files/others-files.ts';
 import { quoted } from '../../system/plain-text.ts';
 import { alsoApplies, excludeHost, otherLines, removeLine, sendsToGuest } from './ssh-verdicts.ts';
@@ -18,7 +14,7 @@ import { rootTakenBack, userTakenBack } from '../../nix/ssh/user-ssh.ts';
 import { ours, type Text } from '../../system/advice.ts';
 
 /** What is in the way, and what mends it. */
-export interface ConfigFault {
+export interface SshFault {
   readonly code: FindingCode;
   readonly what: string;
   readonly remedy: Text;
@@ -37,13 +33,13 @@ interface SshUser {
 export async function configFault(
   facts: DoctorFacts,
   { who, ssh, file }: SshUser,
-): Promise<ConfigFault | undefined> {
+): Promise<SshFault | undefined> {
   const { layout, places, asker } = facts;
   const ours = who === 'root' ? places.roots.sshConfig : layout.sshConfig;
   const alone = await asker.ask({ ssh, file: ['-F', ours], argv: [alias] });
   if (alone.kind !== 'listed') return undefined;
   const all = await asker.ask({ ssh, file, argv: [alias] });
-  if (all.kind === 'unfinished') return unfinishedFault(facts, who);
+  if (all.kind === 'unfinished') return unfinishedFault({ ...facts, who });
   if (all.kind === 'refused')
     return { code: 'ssh-config-refused', what: lastOf(all.words), remedy: removeLine };
   const strays = strayOptions(alone.text, all.text);
@@ -53,7 +49,7 @@ export async function configFault(
 async function straysFault(
   strays: readonly StrayOption[],
   { facts, who }: { readonly facts: DoctorFacts; readonly who: SshUser['who'] },
-): Promise<ConfigFault> {
+): Promise<SshFault> {
   const named = strays.map(
     ({ name, value }) => `${name} ${value}${whereSet(name, { ...facts, who })}`,
   );
@@ -86,15 +82,14 @@ const lastOf = (words: string): string =>
 export async function unfinished(
   facts: DoctorFacts,
   { who, ssh, file }: SshUser,
-): Promise<ConfigFault | undefined> {
+): Promise<SshFault | undefined> {
   const listed = await facts.asker.ask({ ssh, file, argv: [alias] });
-  return listed.kind === 'unfinished' ? unfinishedFault(facts, who) : undefined;
+  return listed.kind === 'unfinished' ? unfinishedFault({ ...facts, who }) : undefined;
 }
 
-const unfinishedFault = (facts: DoctorFacts, who: SshUser['who']): ConfigFault => ({
+const unfinishedFault = (asked: Parameters<typeof unfinishedIn>[0]): SshFault => ({
   code: 'ssh-config-unfinished',
-  what: describeUnfinished(whereRun({ ...facts, who })),
-  remedy: excludeCommand,
+  ...unfinishedIn(asked),
 });
 
 /** What the guest is told by every login that it need not know; undefined where that is nothing, or ssh does not say. */

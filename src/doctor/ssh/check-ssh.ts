@@ -10,13 +10,7 @@ import { alias, guestUser, knownHostsLine } from '../../nix/ssh/stanza.ts';
 import { run, succeeded } from '../../system/process/child.ts';
 import { OthersFiles } from '../../system/files/others-files.ts';
 import { quoted } from '../../system/plain-text.ts';
-import {
-  configFault,
-  leftFault,
-  sentNote,
-  unfinished,
-  type ConfigFault,
-} from './check-ssh-config.ts';
+import { configFault, leftFault, sentNote, unfinished, type SshFault } from './check-ssh-config.ts';
 import { greet, isPrinted, lastWords, sudoRefused, type Greeted } from './greeting.ts';
 import {
   needsRoot,
@@ -130,7 +124,7 @@ async function faultOf(
   facts: DoctorFacts,
   ssh: NixSsh,
   answer: Exclude<Greeted, 'nix'>,
-): Promise<ConfigFault | undefined> {
+): Promise<SshFault | undefined> {
   const { who, greet: ask } = ssh;
   if (isPrinted(answer)) return printedFault(facts, who, await ask({ started: false }));
   return (await shellFault(facts, who)) ?? (await configFault(facts, askerOf(facts, ssh)));
@@ -142,7 +136,7 @@ const askerOf = (facts: DoctorFacts, { who, program }: NixSsh) => ({
   file: configurationOf(facts, who),
 });
 
-const unfinishedVerdict = ({ who, shown }: NixSsh, fault: ConfigFault): CheckVerdict => ({
+const unfinishedVerdict = ({ who, shown }: NixSsh, fault: SshFault): CheckVerdict => ({
   kind: 'bad',
   code: fault.code,
   what: `${notReachedAs(who)}: ${fault.what}.`,
@@ -188,7 +182,7 @@ const configurationOf = (
 async function shellFault(
   { context, config, tree }: DoctorFacts,
   who: 'user' | 'root',
-): Promise<ConfigFault | undefined> {
+): Promise<SshFault | undefined> {
   if (config().door === 'tcp') return undefined;
   const [value = '', where] = variableOf({ context, tree }, who, 'SHELL');
   if (value === '') return undefined;
@@ -198,7 +192,7 @@ async function shellFault(
 }
 
 /** Who it is that prints where Nix's own words belong. `quiet`: what came without the shell by which ssh says that it has logged in. */
-function printedFault(facts: DoctorFacts, who: 'user' | 'root', quiet: Greeted): ConfigFault {
+function printedFault(facts: DoctorFacts, who: 'user' | 'root', quiet: Greeted): SshFault {
   const { program } = facts;
   if (quiet !== 'nix') return printedBySsh(program('ssh'));
   const [shell = loginShell, where] = variableOf(facts, who, 'SHELL');

@@ -46,6 +46,7 @@ done
 for file in "$machines" "$ssh"; do
     [ ! -e "$file" ] || [ -f "$file" ] || [ -L "$file" ] || refuse "$file is not a regular file"
     [ ! -f "$file" ] || [ -L "$file" ] || { true >>"$file"; } 2>/dev/null || refuse "$file is not writable"
+    [ ! -f "$file" ] || [ $(tr -d '\\0' <"$file" | wc -c) -eq $(wc -c <"$file") ] || refuse "$file contains a NUL byte"
 done${uid === undefined ? '' : whose}
 
 get() { text=''; [ ! -e "$1" ] || text=$(cat "$1" && echo .); text=\${text%.}; } # FILE

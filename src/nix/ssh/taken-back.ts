@@ -5,8 +5,8 @@
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { run, succeeded } from '../../system/process/child.ts';
-import { askMs, textOf, type SshAsker } from './ask-ssh.ts';
-import { alias, exceptGuest, guestAddress, guestUser, notGuest } from './stanza.ts';
+import { textOf, type SshAsker } from './ask-ssh.ts';
+import { alias, exceptGuest, guestAddress, guestUser } from './stanza.ts';
 import {
   isPassedOver,
   loopbackOf,
@@ -70,11 +70,11 @@ export async function takenBack(options: TakenBackOptions): Promise<TakenBack> {
   const said: NewerOption[] = [];
   const left: LeftOption[] = [];
   for (const { option, value, listing, isForAll } of found.values()) {
-    const why = isPassedOver(listing, option)
-      ? leftFor.passedOver
-      : isForAll
-        ? await unknownTo(option, options)
-        : leftFor.named;
+    const why = !isForAll
+      ? leftFor.named
+      : isPassedOver(listing, option)
+        ? leftFor.passedOver
+        : await unknownTo(option, options);
     if (why === undefined) said.push(option);
     else left.push({ option, value, why });
   }
@@ -82,23 +82,34 @@ export async function takenBack(options: TakenBackOptions): Promise<TakenBack> {
 }
 
 /** The options that reach a host like ours, each as it was found first. */
-async function findSet({ ssh, configurations, asker }: TakenBackOptions) {
+async function findSet(options: TakenBackOptions) {
   const known = newerOptions(loopbackOf(process.platform));
   const found = new Map<NewerOption, Found>();
   let isHeard: boolean | undefined;
   let isUnfinished = false;
-  for (const file of configurations)
+  for (const file of options.configurations)
     for (const [index, argv] of asGuest.entries()) {
-      const listed = await asker.ask({ ssh, file, argv });
+      const { listed, isPatched } = await askAnyway({ file, argv }, options);
       const listing = textOf(listed);
       isHeard ??= listing !== '';
       isUnfinished ||= listed.kind === 'unfinished';
       const isForAll = index < asGuest.length - 1;
       for (const each of setIn(listing, known))
         if (found.get(each.option)?.isForAll !== true)
-          found.set(each.option, { ...each, listing, isForAll });
+          found.set(each.option, { ...each, listing: isPatched ? '' : listing, isForAll });
     }
   return { found, isHeard: isHeard === true, isUnfinished };
+}
+
+/** Also where ssh stops at a word that it does not know: for our host it passes over that. */
+async function askAnyway(
+  { file, argv }: { readonly file: readonly string[]; readonly argv: readonly string[] },
+  { ssh, asker }: TakenBackOptions,
+) {
+  const listed = await asker.ask({ ssh, file, argv });
+  if (listed.kind !== 'refused') return { listed, isPatched: false };
+  const patched = await asker.ask({ ssh, file, argv: ['-oIgnoreUnknown=*', ...argv] });
+  return { listed: patched, isPatched: true };
 }
 
 /** Why one is left. */
@@ -118,15 +129,6 @@ export const describeLeft = (
     ({ option: { name }, value, why }) =>
       `${name} ${value}${where(name)} also applies to the guest, and linuxkit-builder cannot override it: ${why}. Put it directly below a line \`${exceptGuest}\`, or remove it.`,
   );
-
-/** `where`: ` (FILE, line 3)`, of each Match that runs a command; empty where none is found. */
-export const describeUnfinished = (where: string): string =>
-  where === ''
-    ? `ssh did not finish reading its configuration within ${askMs / 1000} s`
-    : `ssh did not finish reading its configuration within ${askMs / 1000} s: it waits for a command of \`Match exec\`${where}`;
-
-/** What a person does about such a command. */
-export const excludeCommand = `Put \`${notGuest}\` before \`exec\` in that line, so that ssh does not run the command for ${alias}, or remove the line.`;
 
 /** Tried with each ssh, for a host that is not ours; undefined where all know the word. */
 async function unknownTo(

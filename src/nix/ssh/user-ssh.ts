@@ -4,14 +4,9 @@ import type { Layout } from '../../config/layout.ts';
 import { daemonVariable } from '../daemon-environment.ts';
 import type { SystemPaths } from '../../host/system-paths.ts';
 import { loopbackOf, newerOptions, saidIn } from './newer.ts';
-import {
-  describeLeft,
-  describeUnfinished,
-  excludeCommand,
-  takenBack,
-  type TakenBack,
-} from './taken-back.ts';
-import { whereRun, whereSet } from './where-set.ts';
+import { describeLeft, takenBack, type TakenBack } from './taken-back.ts';
+import { unfinishedIn } from './unfinished.ts';
+import { whereSet, type Asked } from './where-set.ts';
 import type { SshAsker } from './ask-ssh.ts';
 import { alias } from './stanza.ts';
 import { saysAllOf } from './effective.ts';
@@ -72,11 +67,14 @@ const foundIn = (
 /** What a person is to know of it, a sentence or two each. */
 export const describeFound = (
   { left, isUnfinished }: SshFound,
-  asked: Parameters<typeof whereRun>[0],
+  asked: Asked,
 ): readonly string[] => [
-  ...(isUnfinished ? [`${describeUnfinished(whereRun(asked))}. ${excludeCommand}`] : []),
+  ...(isUnfinished ? [describeFault(unfinishedIn(asked))] : []),
   ...describeLeft(left, (name) => whereSet(name, asked)),
 ];
+
+const describeFault = ({ what, remedy }: ReturnType<typeof unfinishedIn>): string =>
+  `${what}. ${remedy}`;
 
 interface TakenInOptions {
   /** The file of ours that it is to take in, as it is now. */

@@ -1,24 +1,24 @@
-/** Where ssh's configuration of this machine sets an option, or runs a command, for people. */
+/** Where ssh's configuration of this machine sets an option, for people. */
 import { join } from 'node:path';
 import { OthersFiles } from '../../system/files/others-files.ts';
 import type { SystemPaths } from '../../host/system-paths.ts';
-import { configLines, matching, runsCommand, setsOption, type ConfigLine } from './config-lines.ts';
+import { configLines, matching, setsOption, type ConfigLine } from './config-lines.ts';
 
 /** Whose configuration, and where it lies; `tree` stands for /. */
-interface Asked {
+export interface Asked {
   readonly who: 'user' | 'root';
   readonly places: SystemPaths;
   readonly tree: string;
 }
 
 /** ` (FILE, line N and FILE, line N)`; empty where none is found, or to be read. */
-export const whereSet = (name: string, asked: Asked): string =>
-  whereLines(setsOption(name.toLowerCase()), asked);
+export function whereSet(name: string, asked: Asked): string {
+  const where = placesOf(linesHere(asked).lines.filter(setsOption(name.toLowerCase())));
+  return where === '' ? '' : ` (${where})`;
+}
 
-/** The same of commands that ssh runs to know what counts for a host. */
-export const whereRun = (asked: Asked): string => whereLines(runsCommand, asked);
-
-function whereLines(isMeant: (line: ConfigLine) => boolean, { who, places, tree }: Asked): string {
+/** All lines of such a configuration; and the files that could not be read, with the reason. */
+export function linesHere({ who, places, tree }: Asked) {
   const home = who === 'root' ? places.rootHome : places.home;
   const system = join(tree === '' ? '/' : tree, 'etc/ssh');
   const files = [
@@ -26,7 +26,10 @@ function whereLines(isMeant: (line: ConfigLine) => boolean, { who, places, tree 
     join(system, 'ssh_config'),
     ...matching(join(system, 'ssh_config.d/*.conf')),
   ];
-  const found = configLines(files, { read: new OthersFiles().read, home }).filter(isMeant);
-  const where = found.map(({ file, line }) => `${file}, line ${line}`).join(' and ');
-  return where === '' ? '' : ` (${where})`;
+  const { read, unread } = new OthersFiles();
+  return { lines: configLines(files, { read, home }), unread };
 }
+
+/** In words; empty of none. */
+export const placesOf = (lines: readonly ConfigLine[]): string =>
+  lines.map(({ file, line }) => `${file}, line ${line}`).join(' and ');

@@ -1,0 +1,35 @@
+/** Why ssh is not done with its configuration in time, as far as its files show, for people. */
+import { notRegular } from '../../system/files/others-files.ts';
+import { askMs } from './ask-ssh.ts';
+import { runsCommand } from './config-lines.ts';
+import { alias, notGuest } from './stanza.ts';
+import { linesHere, placesOf, type Asked } from './where-set.ts';
+
+/** What is in the way of ssh, and what mends it. */
+interface Unfinished {
+  readonly what: string;
+  readonly remedy: string;
+}
+
+/** Of a configuration as it is now. */
+export function unfinishedIn(asked: Asked): Unfinished {
+  const { lines, unread } = linesHere(asked);
+  const [stuck] = [...unread].flatMap(([file, why]) => (why === notRegular ? [file] : []));
+  return unfinishedFault(placesOf(lines.filter(runsCommand)), stuck);
+}
+
+/** `commands`: the lines of each Match that runs one, such as `FILE, line 3`; `stuck`: a file that is read without end, such as a fifo. */
+export function unfinishedFault(commands: string, stuck: string | undefined): Unfinished {
+  const what = `ssh did not finish reading its configuration within ${askMs / 1000} s`;
+  if (commands !== '')
+    return {
+      what: `${what}, because it waits for a command of \`Match exec\` (${commands})`,
+      remedy: `Put \`${notGuest}\` before \`exec\` in that line, so that ssh does not run the command for ${alias}, or remove the line.`,
+    };
+  if (stuck !== undefined)
+    return {
+      what: `${what}, because ${stuck} is not a regular file`,
+      remedy: 'Remove the Include that names that file.',
+    };
+  return { what, remedy: `To see what it waits for: ssh -vv -G ${alias}` };
+}

@@ -22,14 +22,17 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(layout.root, { recursive: true }));
 
-/** Asks a daemon whose guest says nothing to so many questions; how many there were, and what became of it. */
-async function suspend(silentFor: number): Promise<{ asked: number; lines: string[] }> {
+/** Asks a daemon whose guest is not ready to so many questions; how many there were, and what became of it. */
+async function suspend(
+  silentFor: number,
+  why: { isSilent: true } | { isComing: true } = { isSilent: true },
+): Promise<{ asked: number; lines: string[] }> {
   let asked = 0;
   const control = await openControl(
     layout,
     {
       ...calm,
-      suspend: () => (++asked > silentFor ? { goes: true } : { goes: false, isSilent: true }),
+      suspend: () => (++asked > silentFor ? { goes: true } : { goes: false, ...why }),
       status: () => (asked > silentFor ? away : ready),
     },
     silent,
@@ -64,6 +67,13 @@ test('asks until the guest says', async () => {
   const { asked, lines } = await suspend(10);
   expect(asked).toBe(11);
   expect(lines).toHaveLength(1);
+});
+
+test('asks until a guest that is resumed is back', async () => {
+  expect(await suspend(100, { isComing: true })).toMatchObject({ asked: 101 });
+  await expect(suspend(Infinity, { isComing: true })).rejects.toMatchObject({
+    failure: { kind: 'guest-resuming', exit: 75 },
+  });
 });
 
 test('fails where it never says', async () => {

@@ -48,6 +48,10 @@ tells('cli-guest', {
       linesOf(['suspend', '--now'], {
         answers: { suspend: () => ({ goes: false, isSilent: true }) },
       }),
+    'it is still being resumed': () =>
+      linesOf(['suspend', '--now'], {
+        answers: { suspend: () => ({ goes: false, isComing: true }) },
+      }),
     'builds do not end': () =>
       linesOf(['suspend', '-t', '1'], {
         answers: {

@@ -162,7 +162,9 @@ describe('every reachable state', () => {
 
 describe('a guest that nobody needs', () => {
   test('goes from each phase that may have it, and is away when it is gone', () => {
-    const others = reachable.filter((state) => hasChildren(state) && state.phase !== 'suspending');
+    const others = reachable.filter(
+      (state) => hasChildren(state) && !['suspending', 'resuming'].includes(state.phase),
+    );
     for (const state of others) {
       const going = after(state, { type: 'rest', why: { type: 'asked' } });
       expect(going.effects).toEqual([{ type: 'end-children' }]);
@@ -200,6 +202,41 @@ describe('a guest that nobody needs', () => {
     for (const [state, event, next] of steps())
       if (next.effects.some(({ type }) => type === 'suspend'))
         expect([state.phase, event.type]).toEqual(['ready', 'rest']);
+  });
+
+  test('is not ended, while it comes back from its file, by whoever only wants it to go', () => {
+    const resuming = reachable.filter(({ phase }) => phase === 'resuming');
+    expect(resuming).not.toEqual([]);
+    for (const state of resuming)
+      for (const event of events.filter(({ type }) => type === 'rest'))
+        expect(after(state, event)).toEqual({ state, effects: [] });
+  });
+
+  // What `suspend`, `resume` and a client, `stop`, and `restart` each come to; the phase, and what is done at once.
+  const rest = { type: 'rest', why: asked, keeps: true } as const;
+  const wanted = { type: 'wanted', why: 'w' } as const;
+  const restart = { type: 'restart', why: 'r' } as const;
+  test.each([
+    ['suspending', rest, 'suspending', []],
+    ['suspending', wanted, 'suspending', ['cancel-suspend']],
+    ['suspending', { type: 'stop' }, 'stopping', ['end-children']],
+    ['suspending', restart, 'stopping', ['end-children']],
+    ['away', rest, 'away', []],
+    ['away', wanted, 'starting', ['launch']],
+    ['away', { type: 'stop' }, 'stopped', ['leave']],
+    ['away', restart, 'starting', ['launch']],
+    ['resuming', rest, 'resuming', []],
+    ['resuming', wanted, 'resuming', []],
+    ['resuming', { type: 'stop' }, 'stopping', ['end-children']],
+    ['resuming', restart, 'stopping', ['end-children']],
+  ] as const)('that is %s, when %o is asked, is %s', (phase, event, next, does) => {
+    const found: Readonly<Record<string, State>> = {
+      suspending: suspending.state,
+      away: { phase: 'away', since: 0, why: asked, saved },
+      resuming: { phase: 'resuming', since: 0, attempt: 1 },
+    };
+    const { state, effects } = after(found[phase] ?? ready, event);
+    expect([state.phase, effects.map(({ type }) => type)]).toEqual([next, does]);
   });
 
   test('is away as that file, or without one where there is none', () => {

@@ -173,6 +173,48 @@ test.each([true, false])(
   },
 );
 
+/** An `OnDemand` in one phase of a start; what it was told to do. */
+function comingBack(world: World, phase: 'starting' | 'resuming' | 'booting', running: object) {
+  const events: Event[] = [];
+  const doorControl = { hasWaiting: false, counts: () => nobody };
+  const onDemand = new OnDemand({
+    clock: new FakeClock(),
+    isOurs: () => true,
+    log: () => undefined,
+    onDoor: () => undefined,
+    doorControl: () => doorControl as unknown as DoorControl,
+    state: () => ({ phase, since: 0, attempt: 1, stage: undefined }),
+    config: () => world.config,
+    layout: world.layout,
+    scope: () => ({ running: { tried: { driver: {} }, ...running } }) as never,
+    dispatch: (event) => events.push(event),
+  });
+  // As of a VM whose control channel answers.
+  Object.defineProperty(onDemand.suspending, 'keeps', { value: true });
+  return { onDemand, events };
+}
+
+test.each([
+  ['is resumed', 'resuming', {}],
+  ['was taken from its file to be resumed', 'starting', { saved: {} }],
+] as const)('keeps a guest that %s, whoever sends it away', async (_what, phase, running) => {
+  await using world = await World.make();
+  const { onDemand, events } = comingBack(world, phase, running);
+  for (const isForced of [false, true])
+    expect(await onDemand.suspend(isForced)).toEqual({ goes: false, isComing: true });
+  expect(events).toEqual([]);
+});
+
+test.each(['starting', 'booting'] as const)(
+  'stops a guest that is %s at once: nobody is in it yet',
+  async (phase) => {
+    await using world = await World.make();
+    const { onDemand, events } = comingBack(world, phase, {});
+    expect(await onDemand.suspend(false)).toEqual({ goes: true });
+    expect(events).toMatchObject([{ type: 'rest' }]);
+  },
+);
+
 // Behaviour 74: A daemon that has given up tries again when a build arrives at least a minute later, and that build
 // waits for the guest. After each further failure, this minimum is four times as long, up to an hour.
 test('a daemon that has given up tries again for a client that comes later', async () => {

@@ -51,8 +51,9 @@ async function send(
   { force = false }: Pick<SuspendOptions, 'force'>,
   context: CliContext,
 ): Promise<void> {
-  const { goes, inUse, isSilent } = await answerTo(layout, force, context);
+  const { goes, inUse, isSilent, isComing } = await answerTo(layout, force, context);
   if (goes === true) return;
+  if (isComing === true) throw new Failed(stillResuming);
   if (isSilent === true) throw new Failed(guestDoesNotSay);
   if (inUse === undefined) throw new Failed(buildCame);
   const isAsked = process.stdin.isTTY && context.isTTY;
@@ -63,19 +64,23 @@ async function send(
 
 /** The agent of our own guest starts within 5 s after nix-daemon; on a busy machine it takes longer. */
 const agentMs = 15_000;
+/** A resume that takes longer than this has failed, and the guest boots. */
+const resumeMs = 60_000;
 
-/** The daemon's answer. A guest that has only just booted is asked again until its agent has started. */
+/** The daemon's answer. A guest that has only just booted is asked again until its agent has started, one that is resumed until it is back. */
 async function answerTo(
   layout: Layout,
   force: boolean,
   { clock, signal }: CliContext,
 ): Promise<Partial<Answers['suspend']>> {
   let answer: Partial<Answers['suspend']> = {};
-  const says = async () => {
+  const asked = { clock, signal, everyMs: 250 };
+  const isNot = (what: 'isComing' | 'isSilent') => async () => {
     answer = await ask(layout, 'suspend', clock, signal, force ? forced : {});
-    return answer.isSilent !== true;
+    return answer[what] !== true;
   };
-  await until(says, { clock, signal, everyMs: 250, timeoutMs: agentMs });
+  await until(isNot('isComing'), { ...asked, timeoutMs: resumeMs });
+  if (answer.isSilent === true) await until(isNot('isSilent'), { ...asked, timeoutMs: agentMs });
   return answer;
 }
 
@@ -150,6 +155,13 @@ const guestDoesNotSay: Failure = {
   kind: 'guest-not-ready',
   message: 'The guest does not say whether builds are running in it, so it keeps running.',
   hint: advice`Its agent is not running, or does not answer: see ${ours('status')}. To stop the guest anyway: ${ours('suspend', '--now --force')}`,
+  exit: Exit.temporary,
+};
+
+const stillResuming: Failure = {
+  kind: 'guest-resuming',
+  message: 'The guest is still being resumed, so it keeps running.',
+  hint: advice`To wait until it is back: ${ours('wait')}. Then try again: ${ours('suspend')}`,
   exit: Exit.temporary,
 };
 

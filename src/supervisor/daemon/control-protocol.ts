@@ -24,12 +24,13 @@ export interface Answers {
   readonly restart: Nothing;
   /**
    * Whether the guest goes: not while a client waits for it, nor, unless that is {@link forced}, while somebody is in it, or while it does
-   * not say whether somebody is, as before its agent has started.
+   * not say whether somebody is, as before its agent has started. Nor while it comes back from its file, which is then used up.
    */
   readonly suspend: {
     readonly goes: boolean;
     readonly inUse?: Busy;
     readonly isSilent?: true;
+    readonly isComing?: true;
   };
   readonly resume: { readonly was: 'away' | 'there' };
   /** How the collection of old store paths went; it takes as long as it takes. */

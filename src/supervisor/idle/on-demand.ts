@@ -11,6 +11,7 @@ import { Idleness } from './idleness.ts';
 import { heedsClients, isResting } from '../lifecycle/resting.ts';
 import { traitsOf } from '../lifecycle/phases.ts';
 import { pressureNow } from './pressure.ts';
+import { readSaved } from './saved-guest.ts';
 import type { Scope } from '../scope.ts';
 import type { Event, Phase, Rest, State } from '../lifecycle/state.ts';
 import { residentIn } from './suspend-obstacle.ts';
@@ -102,17 +103,24 @@ export class OnDemand {
    * somebody is in it, or it does not say whether it builds.
    */
   async suspend(isForced: boolean): Promise<Answers['suspend']> {
+    const stays = await this.#whyItStays(isForced);
+    if (stays !== undefined) return { goes: false, ...stays };
+    this.#rest({ type: 'asked', ...(isForced && { isForced: true as const }) });
+    return { goes: true };
+  }
+
+  /** Undefined where it may go. */
+  async #whyItStays(isForced: boolean): Promise<Omit<Answers['suspend'], 'goes'> | undefined> {
+    if (this.#isComingBack) return { isComing: true };
     const { doorControl, state } = this.#options;
     const builds = isForced ? 0 : (await this.#lookInside())?.builds;
     const { loggedIn, entering } = doorControl().counts();
-    if (doorControl().hasWaiting) return { goes: false };
+    if (doorControl().hasWaiting) return {};
     const inUse = { loggedIn: loggedIn + entering, builds };
-    if (!isForced && inUse.loggedIn + (builds ?? 0) > 0) return { goes: false, inUse };
-    const isThere = traitsOf(state().phase).guest === 'there';
-    if (builds === undefined && (isThere || this.suspending.keeps))
-      return { goes: false, isSilent: true };
-    this.#rest({ type: 'asked', ...(isForced && { isForced: true as const }) });
-    return { goes: true };
+    if (!isForced && inUse.loggedIn + (builds ?? 0) > 0) return { inUse };
+    // One that boots is used by nobody yet.
+    const isSilent = builds === undefined && traitsOf(state().phase).guest === 'there';
+    return isSilent ? { isSilent } : undefined;
   }
 
   /**
@@ -124,6 +132,14 @@ export class OnDemand {
     this.#options.doorControl().drain(false, 'hold');
     this.#options.onDoor();
     return collected;
+  }
+
+  /** Whether this start brings back a guest from its file, or is about to find out. */
+  get #isComingBack(): boolean {
+    const { state, scope, layout } = this.#options;
+    const { phase } = state();
+    if (phase !== 'starting') return phase === 'resuming';
+    return scope()?.running.saved !== undefined || readSaved(layout) !== undefined;
   }
 
   /** A fresh look into the guest; undefined where it does not answer. */

@@ -59,6 +59,9 @@ const resuming: Handler<'resuming'> = (state, event, now) => {
       return enter({ phase: 'ready', since: now, ...history(state) }, { type: 'release-door' });
     case 'vm-paused':
       return paused(state, { phase: 'resuming' }, event.why, now);
+    // Its file is used up: what it has in memory would be lost. Whoever wants it to go asks again when it is back.
+    case 'rest':
+      return stay(state);
     // It says nothing of the image, or of the program: a guest that boots may do as well as ever.
     case 'lost':
       return ending(state, { type: 'unfit', failure: event.failure }, now);

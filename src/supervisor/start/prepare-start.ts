@@ -49,6 +49,7 @@ export async function prepareStart(context: StartContext, scope: Scope): Promise
   const programs = choosePrograms(context, scope);
   const staged = await bootFiles(context, scope, programs);
   const taken = takeGuest(context.layout, context);
+  if (taken !== undefined && !('unfit' in taken)) scope.running.saved = taken;
   stageDisk(context, scope);
   scope.facts.see('prepared');
   const children = await planChildren(context, scope, { ...programs, staged });

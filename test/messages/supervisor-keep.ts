@@ -22,6 +22,7 @@ import { chooseGuest, notResumed } from '../../src/supervisor/idle/comeback.ts';
 import * as idle from '../../src/supervisor/idle/idle-failures.ts';
 import { differenceIn } from '../../src/supervisor/idle/guest-identity.ts';
 import { commitSaved, takeSaved } from '../../src/supervisor/idle/saved-guest.ts';
+import { cutShort } from '../../src/supervisor/idle/suspend-trial.ts';
 import { obstacles } from '../../src/supervisor/idle/suspend-obstacle.ts';
 import { bootPage, bootTable } from '../../src/supervisor/status/boot-picture.ts';
 import { places } from '../../src/supervisor/status/day.ts';
@@ -139,6 +140,7 @@ function untaken(name: string, happen: (layout: Layout) => void): unknown {
 }
 
 export const suspends: States = {
+  'a trial of which nobody saw the end': () => cutShort,
   'why it is stopped instead, in the log': () => Object.values(obstacles),
   'it is in use': () => idle.guestInUse,
   'there is no room': () => idle.noRoomForGuest,

@@ -24,6 +24,10 @@ import {
   notSavedWithin,
 } from '../../src/vm/qemu/saved-memory.ts';
 import {
+  countCutShort,
+  cutShort,
+  noteBegun,
+  noteEnded,
   noteFailure,
   noteSuccess,
   trialBasis,
@@ -56,6 +60,32 @@ test('what did not go well twice in a row is not done again, which is told once'
   // Another build of the program may do better.
   expect(trialOf(layout, 'b', now)).toBe('untried');
   expect(noteFailure(layout, 'b', broken('w'), now)).toBe(false);
+});
+
+test('what was begun and not ended counts as failed, which is told once', () => {
+  noteBegun(layout, 'a');
+  expect(trialOf(layout, 'a', now)).toBe('untried');
+  noteEnded(layout, 'a');
+  expect(countCutShort(layout, 'a', now)).toEqual({ lost: 0, isLast: false });
+
+  // Each time nobody is left to tell how it ended.
+  noteBegun(layout, 'a');
+  expect(countCutShort(layout, 'a', now)).toEqual({ lost: 1, isLast: false });
+  expect(trialOf(layout, 'a', now)).toBe('untried');
+  noteBegun(layout, 'a');
+  expect(trialOf(layout, 'a', now)).toEqual({ why: cutShort });
+  expect(countCutShort(layout, 'a', now)).toEqual({ lost: 1, isLast: true });
+  expect(countCutShort(layout, 'a', now)).toEqual({ lost: 0, isLast: false });
+  expect(trialOf(layout, 'a', now)).toEqual({ why: cutShort });
+  expect(trialOf(layout, 'b', now)).toBe('untried');
+});
+
+test('of one that was cut short, and one that failed, the second is the last', () => {
+  noteBegun(layout, 'a');
+  expect(noteFailure(layout, 'a', broken('it broke'), now)).toBe(true);
+  expect(trialOf(layout, 'a', now)).toEqual({ why: broken('it broke').message });
+  noteSuccess(layout, 'a');
+  expect(trialOf(layout, 'a', now)).toBe('works');
 });
 
 test('what cannot be remembered is tried again', () => {

@@ -5,10 +5,16 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { layoutOf, type Layout } from '../../src/config/layout.ts';
 import { vmPrograms } from '../../src/domain/vm-programs.ts';
 import type { DoorControl } from '../../src/supervisor/daemon/door-control.ts';
+import {
+  guestPanicked,
+  guestRebooted,
+  vmKilled,
+} from '../../src/supervisor/health/child-failures.ts';
+import { notResumed } from '../../src/supervisor/idle/comeback.ts';
 import { readSaved } from '../../src/supervisor/idle/saved-guest.ts';
 import type { Scope } from '../../src/supervisor/scope.ts';
 import type { Event } from '../../src/supervisor/lifecycle/state.ts';
-import { trialOf } from '../../src/supervisor/idle/suspend-trial.ts';
+import { readTrial, trialOf } from '../../src/supervisor/idle/suspend-trial.ts';
 import { Suspending } from '../../src/supervisor/idle/suspending.ts';
 import { notSaved } from '../../src/vm/qemu/saved-memory.ts';
 import { systemClock } from '../../src/system/time/clock.ts';
@@ -124,13 +130,19 @@ function rig(odd: Odd = {}) {
       },
     },
     lookInside: () => Promise.resolve(odd.inside ?? { builds: 0 }),
-    vmPause: { expect: (isOurs: boolean) => done.push(isOurs ? 'quiet' : 'watched') },
+    vmPause: {
+      expect: (isOurs: boolean) => done.push(isOurs ? 'quiet' : 'watched'),
+      wasPaused: false,
+    },
   };
   const events: Event[] = [];
+  const logged: string[] = [];
   const suspending = new Suspending({
     layout,
     clock: systemClock,
-    log: () => undefined,
+    log: (level, event) => {
+      if (level === 'warn') logged.push(event);
+    },
     isOurs: () => odd.isOurs?.() ?? true,
     scope: () => scope as unknown as Scope,
     doorControl: () =>
@@ -147,7 +159,15 @@ function rig(odd: Odd = {}) {
     while (events.length === 0) await systemClock.sleep(1);
     return events;
   };
-  return { done, events, doorControl, scope: scope as unknown as Scope, suspending, suspend };
+  return {
+    done,
+    events,
+    logged,
+    doorControl,
+    scope: scope as unknown as Scope,
+    suspending,
+    suspend,
+  };
 }
 
 test('the guest is made quiet, written, and ended; then it is committed, and the first one is tried', async () => {
@@ -245,6 +265,54 @@ test('what fails twice is not done again: the guest is stopped from then on', as
     const { suspending, suspend } = rig(broken);
     expect(await suspend()).toEqual([{ type: 'not-suspended' }]);
     expect(suspending.keeps).toBe(keeps);
+  }
+});
+
+test('what kills the daemon as it is saved, or resumed, is tried twice and no more', async () => {
+  const seen: (number | undefined)[] = [];
+  const { suspend } = rig({ written: () => void seen.push(readTrial(layout)?.begun) });
+  await suspend();
+  // It is written down before it happens, and taken back by whoever sees its end.
+  expect([...seen, readTrial(layout)?.begun]).toEqual([1, 0]);
+
+  const resumed = { resumed: {}, wasReady: false };
+  for (const isLast of [false, true]) {
+    const { suspending } = rig({ planned: resumed });
+    suspending.note({ type: 'resumes' });
+    expect(readTrial(layout)?.begun).toBe(1);
+    // The next daemon's guest boots.
+    const next = rig();
+    next.suspending.noteReady(next.scope);
+    expect(next.logged).toEqual(
+      isLast ? ['suspend-trial-cut-short', 'suspends-no-more'] : ['suspend-trial-cut-short'],
+    );
+    expect(next.suspending.keeps).toBe(!isLast);
+  }
+});
+
+test.each([
+  ['is stopped', { type: 'children-gone' }, 'untried'],
+  ['is lost to what passes', { type: 'lost', failure: vmKilled('vm', false, []) }, 'untried'],
+] as const)('a trial of a guest that %s meanwhile counts as none', (_what, event, outcome) => {
+  for (let n = 0; n < 2; n++) {
+    const { suspending } = rig({ planned: { resumed: {}, wasReady: false } });
+    suspending.note({ type: 'resumes' });
+    suspending.note(event);
+  }
+  expect(trialOf(layout, 'b', Date.now())).toBe(outcome);
+});
+
+test.each([
+  ['panics', guestPanicked('Kernel panic', [])],
+  ['boots again by itself', guestRebooted([])],
+  ['is given up by its VM program', notResumed('It broke.')],
+])('a guest that %s as it is resumed has not borne it', (_what, failure) => {
+  for (const outcome of ['untried', { why: failure.message }]) {
+    const { suspending } = rig({ planned: { resumed: {}, wasReady: false } });
+    suspending.note({ type: 'resumes' });
+    suspending.note({ type: 'lost', failure });
+    suspending.note({ type: 'children-gone' });
+    expect(trialOf(layout, 'b', Date.now())).toEqual(outcome);
   }
 });
 

@@ -9,6 +9,8 @@ import { Failed, type Failure } from '../../system/failure.ts';
 import { readIfThere, writeWhole } from '../../system/files/files.ts';
 import { versionOf } from '../../system/files/stamp.ts';
 import { systemBuild } from '../../system/host/host.ts';
+import type { Log } from '../../system/log.ts';
+import type { Clock } from '../../system/time/clock.ts';
 
 const schema = v.object({
   version: v.literal(1),
@@ -17,6 +19,8 @@ const schema = v.object({
   works: v.boolean(),
   /** How often in a row it has not, and why at last. */
   failures: v.number(),
+  /** How often it was begun and has not ended: whoever began it, or the machine, died of it, or for another reason. */
+  begun: v.optional(v.number()),
   /** When it last has not; wall time, ISO 8601. */
   at: v.optional(v.string()),
   why: v.optional(v.string()),
@@ -49,8 +53,47 @@ export function trialOf(layout: Place, basis: string, now: number): Outcome {
 
 /** What a trial says now: a machine that once worked has its failures forgiven after a while. */
 export function verdictOf(trial: Trial, now: number): Outcome {
-  if (failuresIn(trial, now) >= mostFailures) return { why: trial.why ?? '' };
-  return trial.works ? 'works' : 'untried';
+  const { begun = 0, works, why = cutShort } = trial;
+  if (failuresIn(trial, now) + begun >= mostFailures) return { why };
+  return works ? 'works' : 'untried';
+}
+
+/** Why, where nobody was left to see. */
+export const cutShort = 'The daemon or this machine went down during the test.';
+
+/** A trial begins. Until its end is told it counts as one that failed: what brings the machine down is not tried for ever. */
+export const noteBegun = (layout: Place, basis: string): void => changeBegun(layout, basis, 1);
+
+/** It has ended, and somebody saw how. */
+export const noteEnded = (layout: Place, basis: string): void => changeBegun(layout, basis, -1);
+
+function changeBegun(layout: Place, basis: string, by: 1 | -1): void {
+  const before = trialWith(layout, basis);
+  write(layout, { ...before, begun: Math.max(0, (before.begun ?? 0) + by) });
+}
+
+/**
+ * The trials that were begun before this daemon, and of which nobody saw the end, have failed. How many, and whether it is not done again
+ * from now on; to be called while none is under way.
+ */
+export function countCutShort(
+  layout: Place,
+  basis: string,
+  now: number,
+): { readonly lost: number; readonly isLast: boolean } {
+  const before = trialWith(layout, basis);
+  const { begun: lost = 0, failures: earlier, ...trial } = before;
+  if (lost === 0) return { lost, isLast: false };
+  const failures = earlier + lost;
+  const at = new Date(now).toISOString();
+  write(layout, { ...trial, failures, begun: 0, at, why: cutShort });
+  return { lost, isLast: earlier < mostFailures && failures >= mostFailures };
+}
+
+/** What is known of that basis. */
+function trialWith(layout: Place, basis: string): Trial {
+  const found = readTrial(layout);
+  return found?.basis === basis ? found : { version: 1, basis, works: false, failures: 0 };
 }
 
 function failuresIn({ works, failures, at }: Trial, now: number): number {
@@ -70,12 +113,11 @@ export function noteFailure(
   now: number,
 ): boolean {
   if (suspendFault !== true) return false;
-  const found = readTrial(layout);
-  const before = found?.basis === basis ? found : undefined;
-  const failures = 1 + (before === undefined ? 0 : failuresIn(before, now));
+  const before = trialWith(layout, basis);
+  const failures = 1 + failuresIn(before, now);
   const at = new Date(now).toISOString();
-  write(layout, { version: 1, basis, works: before?.works === true, failures, at, why });
-  return failures === mostFailures;
+  write(layout, { ...before, failures, at, why });
+  return failures + (before.begun ?? 0) === mostFailures;
 }
 
 /** What is known, whatever it was tried with; undefined where it was not tried, or is forgotten. */
@@ -92,9 +134,64 @@ function write({ suspendTrial }: Place, trial: Trial): void {
   const before = readTrial({ suspendTrial });
   if (JSON.stringify(before) === JSON.stringify(trial)) return;
   try {
-    writeWhole(suspendTrial, `${JSON.stringify(trial)}\n`, { durable: false });
+    writeWhole(suspendTrial, `${JSON.stringify(trial)}\n`);
   } catch (error) {
     // No room: it is tried again.
     if (!(error instanceof Failed)) throw error;
+  }
+}
+
+interface TrialsOptions {
+  readonly layout: Place;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** One daemon's trials, of which there is one at a time, and what is learnt from each end of a suspend. */
+export class Trials {
+  readonly #options: TrialsOptions;
+  #onTrial: string | undefined;
+
+  constructor(options: TrialsOptions) {
+    this.#options = options;
+  }
+
+  outcome(basis: string): Outcome {
+    return trialOf(this.#options.layout, basis, this.#options.clock.now());
+  }
+
+  /** Put down before anything of it happens: nobody may live to tell how it ends. What has worked once is on trial no more. */
+  begin(basis: string): void {
+    if (this.#onTrial !== undefined || this.outcome(basis) === 'works') return;
+    this.#onTrial = basis;
+    noteBegun(this.#options.layout, basis);
+  }
+
+  /** Whatever came of it: it was seen. */
+  end(): void {
+    if (this.#onTrial !== undefined) noteEnded(this.#options.layout, this.#onTrial);
+    this.#onTrial = undefined;
+  }
+
+  noteSuccess(basis: string): void {
+    this.#onTrial = undefined;
+    noteSuccess(this.#options.layout, basis);
+  }
+
+  /** `event`: what is not to be, for the log. */
+  noteFailure(basis: string, failure: Failure, event: 'not-suspended' | 'resume-failed'): void {
+    const { layout, log, clock } = this.#options;
+    this.end();
+    log('warn', event, { failure });
+    if (noteFailure(layout, basis, failure, clock.now()))
+      log('warn', 'suspends-no-more', { failure });
+  }
+
+  /** A guest has booted, and none is on trial: those of which no daemon saw the end have failed. */
+  countCutShort(basis: string): void {
+    const { layout, log, clock } = this.#options;
+    const { lost, isLast } = countCutShort(layout, basis, clock.now());
+    if (lost > 0) log('warn', 'suspend-trial-cut-short', { times: lost });
+    if (isLast) log('warn', 'suspends-no-more', {});
   }
 }

@@ -7,7 +7,7 @@ import type { Scope } from '../scope.ts';
 import type { Effect, Event, Rest } from '../lifecycle/state.ts';
 import { halted, saveGuest, type SavingOptions } from './save-guest.ts';
 import { obstacleTo } from './suspend-obstacle.ts';
-import { noteFailure, noteSuccess, trialOf } from './suspend-trial.ts';
+import { Trials } from './suspend-trial.ts';
 
 export interface SuspendingOptions extends SavingOptions {
   readonly scope: () => Scope | undefined;
@@ -20,9 +20,11 @@ export class Suspending {
   #job: { readonly abort: AbortController; readonly done: Promise<void> } | undefined;
   /** It goes again when its trial is over. */
   #tries: Rest | undefined;
+  readonly #trials: Trials;
 
   constructor(options: SuspendingOptions) {
     this.#options = options;
+    this.#trials = new Trials(options);
   }
 
   /** Whether the guest that is ready goes as a file; else it is stopped. */
@@ -43,14 +45,17 @@ export class Suspending {
   /** Begins; the end of it comes as an event. */
   #begin(scope: Scope, why: Rest): void {
     const abort = new AbortController();
-    const { doorControl, dispatch, layout, log, clock } = this.#options;
+    const { doorControl, dispatch, log } = this.#options;
     doorControl().hold(doorReasons.suspending);
+    const basis = scope.running.guest?.keeping.basis;
+    if (basis !== undefined) this.#trials.begin(basis);
     const done = this.#run(scope, abort.signal).then((event) => {
       this.#job = undefined;
-      const basis = scope.running.guest?.keeping.basis ?? '';
+      this.#trials.end();
       // Whoever wants or ends it meanwhile has asked for no trial.
-      const isUntried = !abort.signal.aborted && trialOf(layout, basis, clock.now()) === 'untried';
-      const isFirst = isUntried && event.type === 'suspended' && event.saved !== undefined;
+      const isUntried = basis !== undefined && this.#trials.outcome(basis) === 'untried';
+      const isSaved = event.type === 'suspended' && event.saved !== undefined;
+      const isFirst = isUntried && isSaved && !abort.signal.aborted;
       if (isFirst) this.#tries = why;
       dispatch(event);
       if (!isFirst) return;
@@ -78,11 +83,11 @@ export class Suspending {
 
   /** The guest is ready: one that went on from its file has shown that this works. */
   noteReady({ running: { guest } }: Scope): void {
-    const { layout, doorControl, dispatch, log } = this.#options;
+    const { doorControl, dispatch, log } = this.#options;
     if (guest?.resumed !== undefined) {
-      noteSuccess(layout, guest.keeping.basis);
+      this.#trials.noteSuccess(guest.keeping.basis);
       log('info', 'resumed', { resumes: guest.keeping.resumes });
-    }
+    } else if (guest !== undefined) this.#trials.countCutShort(guest.keeping.basis);
     const why = this.#tries;
     this.#tries = undefined;
     const { held, opening, open } = doorControl().counts();
@@ -92,7 +97,10 @@ export class Suspending {
 
   /** What has happened: whoever ends the guest, or wants another, has asked for no trial. */
   note(event: Event): void {
+    const basis = this.#options.scope()?.running.guest?.keeping.basis;
+    if (event.type === 'resumes' && basis !== undefined) this.#trials.begin(basis);
     if (event.type === 'lost') this.#noteLoss(event.failure);
+    if (event.type === 'children-gone') this.#trials.end();
     if (event.type === 'stop' || event.type === 'restart') this.stay();
   }
 
@@ -101,7 +109,10 @@ export class Suspending {
     const scope = this.#options.scope();
     const guest = scope?.running.guest;
     if (scope === undefined || guest?.resumed === undefined || guest.wasReady) return;
-    if (!scope.guest.vmPause.wasPaused) this.#learn(scope, failure);
+    // One that has died just then, by whatever words, has not borne it.
+    const suspendFault = failure.deaf === undefined ? failure.suspendFault : true;
+    const learnt = { ...failure, ...(suspendFault && { suspendFault }) };
+    if (!scope.guest.vmPause.wasPaused) this.#learn(scope, learnt, 'resume-failed');
   }
 
   async #run(scope: Scope, signal: AbortSignal): Promise<Event> {
@@ -120,16 +131,17 @@ export class Suspending {
   /** It was not saved: it goes on, is gone all the same, or stands still. */
   #whatIsLeft(scope: Scope, failure: Failure, signal: AbortSignal): Event {
     const isHalted = failure.kind === halted;
-    if (!signal.aborted || isHalted) this.#learn(scope, failure);
+    if (!signal.aborted || isHalted) this.#learn(scope, failure, 'not-suspended');
     if (scope.signal.aborted) return { type: 'suspended', saved: undefined };
     if (isHalted) return { type: 'lost', failure };
     return { type: 'not-suspended', ...(failure.kind === guestInUse.kind && { inUse: true }) };
   }
 
-  #learn({ running: { guest } }: Scope, failure: Failure): void {
-    const { layout, log, clock } = this.#options;
-    log('warn', 'not-suspended', { failure });
-    if (guest !== undefined && noteFailure(layout, guest.keeping.basis, failure, clock.now()))
-      log('warn', 'suspends-no-more', { failure });
+  #learn(
+    { running: { guest } }: Scope,
+    failure: Failure,
+    event: 'not-suspended' | 'resume-failed',
+  ): void {
+    if (guest !== undefined) this.#trials.noteFailure(guest.keeping.basis, failure, event);
   }
 }

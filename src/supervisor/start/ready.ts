@@ -64,7 +64,7 @@ export function keepProgram(
 async function awake(scope: Scope, { machine, planned }: AttachedVm, where: Resuming) {
   const { signal } = scope;
   const { agent, awake: clock, boot, vmPause } = scope.guest;
-  const isTrial = trialOf(where.layout, planned.keeping.basis, where.clock.now()) === 'untried';
+  const isTrial = trialOf(where.layout, planned.keeping.basis, where.clock.now()) !== 'works';
   boot.resumed();
   await untilAwake({ ...where, clock, machine, agent, signal, isTrial });
   await where.keys.tell({ agent, told: planned, signal });

@@ -1,4 +1,5 @@
 /** The whole supervisor, whose guest goes when nobody needs it and comes back for whoever does. */
+import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import type { DoorControl } from '../../src/supervisor/daemon/door-control.ts';
 import { OnDemand } from '../../src/supervisor/idle/on-demand.ts';
@@ -214,6 +215,23 @@ test.each(['starting', 'booting'] as const)(
     expect(events).toMatchObject([{ type: 'rest' }]);
   },
 );
+
+test.each([
+  [true, { wanted: 0, 'guest-saved': 0 }],
+  [false, { wanted: 1, 'guest-saved': 1 }],
+])('a trial (%s) is no wake and no suspend of anybody', async (isTrial, noted) => {
+  await using world = await World.make();
+  const { onDemand } = comingBack(world, 'starting', {});
+  const away = { phase: 'away', since: 0, why: { type: 'asked' } } as const;
+  Object.defineProperty(onDemand.suspending, 'tries', { value: isTrial });
+  const saved = { bytes: 1, at: '2026-01-01T00:00:00.000Z' };
+  onDemand.noteStep({ phase: 'ready', since: 0, attempt: 1 }, { type: 'suspended', saved });
+  onDemand.noteStep(away, { type: 'wanted', why: 'w', ...(isTrial && { isTrial }) });
+  const lines = readFileSync(world.layout.day, 'utf8').trim().split('\n');
+  const events = lines.map((line) => (JSON.parse(line) as { event: string }).event);
+  for (const [event, times] of Object.entries(noted))
+    expect([event, events.filter((each) => each === event).length]).toEqual([event, times]);
+});
 
 // Behaviour 74: A daemon that has given up tries again when a build arrives at least a minute later, and that build
 // waits for the guest. After each further failure, this minimum is four times as long, up to an hour.

@@ -87,10 +87,12 @@ export class OnDemand {
     const { builds } = traitsOf(now.phase);
     this.#idleness.watch(builds === 'now');
     this.suspending.note(event);
-    if (event.type === 'suspended' && event.saved !== undefined)
+    // What is saved and resumed to try that is neither away nor woken for anybody.
+    if (event.type === 'suspended' && event.saved !== undefined && !this.suspending.tries)
       this.#notes.note({ event: 'guest-saved' });
     if (builds === 'ended') this.#over.abort(new Error('the daemon is exiting'));
-    if (event.type === 'wanted' && heedsClients(before) && !heedsClients(now)) {
+    const isWake = event.type === 'wanted' && event.isTrial !== true;
+    if (isWake && heedsClients(before) && !heedsClients(now)) {
       this.#options.log('info', 'wanted', { why: event.why });
       this.#notes.note({ event: 'wanted' });
       this.#idleness.noteWake();

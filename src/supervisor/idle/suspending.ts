@@ -60,7 +60,7 @@ export class Suspending {
       dispatch(event);
       if (!isFirst) return;
       log('info', 'suspend-tried', { basis });
-      dispatch({ type: 'wanted', why: startReasons.trial });
+      dispatch({ type: 'wanted', why: startReasons.trial, isTrial: true });
     });
     this.#job = { abort, done };
   }
@@ -74,6 +74,11 @@ export class Suspending {
   async settle(): Promise<void> {
     this.#cancel();
     await this.#job?.done;
+  }
+
+  /** Whether it is away for no longer than its trial takes. */
+  get tries(): boolean {
+    return this.#tries !== undefined;
   }
 
   /** Somebody wants it for longer than a trial takes. */

@@ -149,8 +149,8 @@ export type Event =
   | { readonly type: 'not-suspended'; readonly inUse?: true }
   /** This start found a guest that goes on from its file. */
   | { readonly type: 'resumes' }
-  /** Somebody needs the guest: a client of ssh waits at the door, or a person asks. */
-  | { readonly type: 'wanted'; readonly why: string }
+  /** Somebody needs the guest: a client of ssh waits at the door, or a person asks. `isTrial`: nobody does, but it is seen whether it comes back. */
+  | { readonly type: 'wanted'; readonly why: string; readonly isTrial?: true }
   | { readonly type: 'stop' }
   | { readonly type: 'restart'; readonly why: string }
   | { readonly type: 'vm-launched' }

@@ -2,9 +2,21 @@
 import type { Inside } from '../guest/agent/inside.ts';
 import type { CheckVerdict } from './check-runner.ts';
 import { ask } from '../supervisor/daemon/ask-daemon.ts';
+import type { Status } from '../supervisor/status/status-schema.ts';
+import { describeGivenUp } from '../supervisor/suspend/given-up.ts';
 import { Failed } from '../system/failure.ts';
 import type { DoctorFacts } from './facts.ts';
 import { advice, joinTexts, ours } from '../system/advice.ts';
+
+/** An unused guest gives back all of its memory either way; but then it boots. Also told of one that is away. */
+export const suspendsNoMore = ({
+  suspendGivenUp,
+}: Pick<Status, 'suspendGivenUp'>): CheckVerdict | undefined =>
+  suspendGivenUp && {
+    kind: 'note',
+    fact: 'suspending was given up',
+    why: describeGivenUp(suspendGivenUp),
+  };
 
 /** What of memory and disk comes back while the guest runs. What does not is no fault: it comes back with its end. */
 export async function givesBack({ layout, context, driver }: DoctorFacts): Promise<CheckVerdict> {

@@ -4,7 +4,7 @@ import { versionIn } from '../domain/recognise.ts';
 import { startDaemon } from '../client/background.ts';
 import { traitsOf } from '../supervisor/lifecycle/phases.ts';
 import { identify } from '../system/process/process.ts';
-import { givesBack } from './check-give-back.ts';
+import { givesBack, suspendsNoMore } from './check-give-back.ts';
 import { isAway, throughDoor, unlessAway, type DoctorFacts } from './facts.ts';
 import { vmSays } from './host/check-programs.ts';
 import { namesAndCaches } from './check-caches.ts';
@@ -29,7 +29,11 @@ export const lifeChecks = (facts: DoctorFacts): readonly Check[] => [
   { name: 'console', dependsOn: ['vm'], run: unlessAway(facts, () => checkConsole(facts)) },
   { name: 'guest', dependsOn: ['console'], run: unlessAway(facts, () => checkGuest(facts)) },
   { name: 'clock', dependsOn: ['guest'], run: unlessAway(facts, () => checkClock(facts)) },
-  { name: 'gives back', dependsOn: ['guest'], run: unlessAway(facts, () => givesBack(facts)) },
+  {
+    name: 'gives back',
+    dependsOn: ['guest'],
+    run: () => suspendsNoMore(facts.status()) ?? unlessAway(facts, () => givesBack(facts))(),
+  },
   { name: 'door', dependsOn: ['guest'], run: () => checkDoor(facts) },
   {
     name: 'names and caches',

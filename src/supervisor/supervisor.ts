@@ -217,6 +217,7 @@ export class Supervisor {
       ...this.#options,
       ...this.#settings,
       door: this.doorControl.told,
+      suspendGivenUp: this.onDemand.suspending.givenUp,
     });
   }
 }

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { run } from '../../src/cli/program.ts';
 import { layoutOf, type Layout } from '../../src/config/layout.ts';
 import { systemClock } from '../../src/system/time/clock.ts';
-import { noteFailure, noteSuccess, readTrial } from '../../src/supervisor/idle/suspend-trial.ts';
+import { noteFailure, noteSuccess, readTrial } from '../../src/supervisor/suspend/suspend-trial.ts';
 import { keepVerdict } from '../../src/domain/verdicts.ts';
 import { keepVm } from '../../src/vm/kept-vm.ts';
 import { clearedWords, nothingTried } from '../../src/cli/inspect/verdicts-command.ts';

@@ -262,6 +262,17 @@ tells('doctor', {
     'its clock is right': () => life('clock', { status: { clockOffsetMs: 3 } }),
     'its clock is wrong': () => life('clock', { status: { clockOffsetMs: -7000 } }),
     'it does not say what it returns': () => life('gives back'),
+    'suspending it was given up': () =>
+      life('gives back', {
+        status: {
+          phase: 'away',
+          suspendGivenUp: { why: 'QEMU could not suspend the guest: odd.' },
+        },
+      }),
+    'suspending it was given up for a day': () => {
+      const suspendGivenUp = { why: 'It is odd.', until: '2026-01-02T03:04:05.000Z' };
+      return life('gives back', { status: { suspendGivenUp } });
+    },
     'it returns all': () => linesOf(givenBack({ memory: true, disk: true }, qemu)),
     'it returns no memory': () => linesOf(givenBack({ memory: false, disk: true }, qemu)),
     'it returns nothing': () => [

@@ -22,7 +22,8 @@ import { chooseGuest, notResumed } from '../../src/supervisor/idle/comeback.ts';
 import * as idle from '../../src/supervisor/idle/idle-failures.ts';
 import { differenceIn } from '../../src/supervisor/idle/guest-identity.ts';
 import { commitSaved, takeSaved } from '../../src/supervisor/idle/saved-guest.ts';
-import { cutShort } from '../../src/supervisor/idle/suspend-trial.ts';
+import { vmExited } from '../../src/supervisor/health/child-failures.ts';
+import { cutShort, noteFailure, readTrial } from '../../src/supervisor/suspend/suspend-trial.ts';
 import { obstacles } from '../../src/supervisor/idle/suspend-obstacle.ts';
 import { bootPage, bootTable } from '../../src/supervisor/status/boot-picture.ts';
 import { places } from '../../src/supervisor/status/day.ts';
@@ -141,7 +142,14 @@ function untaken(name: string, happen: (layout: Layout) => void): unknown {
 
 export const suspends: States = {
   'a trial of which nobody saw the end': () => cutShort,
-  'why it is stopped instead, in the log': () => Object.values(obstacles),
+  'a trial of which its VM program said something': () => {
+    const layout = fresh('trial');
+    const lines = ['qemu: Unknown savevm section or instance'];
+    const failure = vmExited('qemu', { kind: 'exited', code: 1 }, undefined, lines);
+    noteFailure(layout, '', failure, 0);
+    return readTrial(layout)?.why;
+  },
+  'why it is stopped instead': () => Object.values(obstacles),
   'it is in use': () => idle.guestInUse,
   'there is no room': () => idle.noRoomForGuest,
   'it is needed again': () => idle.guestWanted,

@@ -1,4 +1,5 @@
 /** What the daemon says of its phases, of a lost guest, and of a start. */
+import { obstacles } from '../../src/supervisor/idle/suspend-obstacle.ts';
 import { layoutOf } from '../../src/config/layout.ts';
 import { guestPanicked } from '../../src/domain/guest-panicked.ts';
 import { vmDrivers } from '../../src/vm/vm-drivers.ts';
@@ -59,6 +60,10 @@ export const phases: States = {
   'suspending: little memory': () => rest({ type: 'memory' }),
   'suspending: requested': () => rest({ type: 'asked' }),
   'away: stopped': () => sentenceOf({ phase: 'away', since: 0, why: { type: 'not-needed-yet' } }),
+  'away: stopped, and could have been suspended': () => {
+    const instead = `${obstacles.changes} (memoryMiB: 512 to 1024)`;
+    return sentenceOf({ phase: 'away', since: 0, why: { type: 'asked' }, instead });
+  },
   'away: suspended': () => {
     const saved = { bytes: 1, at: '2026-01-01T00:00:00.000Z' };
     return sentenceOf({ phase: 'away', since: 0, why: { type: 'asked' }, saved });

@@ -1,6 +1,7 @@
 /** The whole supervisor, whose guest goes when nobody needs it and comes back for whoever does. */
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
+import { vmPrograms } from '../../src/domain/vm-programs.ts';
 import type { DoorControl } from '../../src/supervisor/daemon/door-control.ts';
 import { OnDemand } from '../../src/supervisor/idle/on-demand.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
@@ -187,7 +188,8 @@ function comingBack(world: World, phase: 'starting' | 'resuming' | 'booting', ru
     state: () => ({ phase, since: 0, attempt: 1, stage: undefined }),
     config: () => world.config,
     layout: world.layout,
-    scope: () => ({ running: { tried: { driver: {} }, ...running } }) as never,
+    scope: () =>
+      ({ running: { tried: { driver: { row: vmPrograms.qemu } }, ...running } }) as never,
     dispatch: (event) => events.push(event),
   });
   // As of a VM whose control channel answers.

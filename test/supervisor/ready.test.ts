@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 import type { AttachedVm } from '../../src/supervisor/children/attach.ts';
 import { keepProgram, untilReady } from '../../src/supervisor/start/ready.ts';
 import type { Scope } from '../../src/supervisor/scope.ts';
-import { noteSuccess } from '../../src/supervisor/idle/suspend-trial.ts';
+import { noteSuccess } from '../../src/supervisor/suspend/suspend-trial.ts';
 import { systemClock } from '../../src/system/time/clock.ts';
 import { vmDrivers } from '../../src/vm/vm-drivers.ts';
 import { World } from '../model/world.ts';

@@ -25,6 +25,7 @@ import {
 } from '../../src/vm/qemu/saved-memory.ts';
 import {
   countCutShort,
+  givenUp,
   cutShort,
   noteBegun,
   noteEnded,
@@ -32,7 +33,7 @@ import {
   noteSuccess,
   trialBasis,
   trialOf,
-} from '../../src/supervisor/idle/suspend-trial.ts';
+} from '../../src/supervisor/suspend/suspend-trial.ts';
 
 let layout: Layout;
 beforeEach(() => {
@@ -86,6 +87,23 @@ test('of one that was cut short, and one that failed, the second is the last', (
   expect(trialOf(layout, 'a', now)).toEqual({ why: broken('it broke').message });
   noteSuccess(layout, 'a');
   expect(trialOf(layout, 'a', now)).toBe('works');
+});
+
+test('what was given up is told, with what ended it and when it is tried again', () => {
+  const failure = vmExited('qemu', { kind: 'exited', code: 1 }, undefined, ['odd section', ' ']);
+  for (const works of [true, false]) {
+    const basis = String(works);
+    if (works) noteSuccess(layout, basis);
+    expect(givenUp(layout, now, basis)).toBeUndefined();
+    noteFailure(layout, basis, failure, now);
+    noteFailure(layout, basis, failure, now);
+    const until = works ? { until: '2026-01-03T03:04:05.000Z' } : {};
+    const why = `${failure.message} The last line of output: "odd section"`;
+    // Before a start nobody knows what it will be tried with.
+    for (const asked of [basis, undefined])
+      expect(givenUp(layout, now, asked)).toEqual({ why, ...until });
+    expect(givenUp(layout, now, 'another build')).toBeUndefined();
+  }
 });
 
 test('what cannot be remembered is tried again', () => {

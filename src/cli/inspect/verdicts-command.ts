@@ -79,7 +79,7 @@ async function leftIn(layout: Layout): Promise<Shown[]> {
 
 /** Whether a guest goes on from a file, where that is known. */
 async function suspendIn(layout: Layout, now: number): Promise<Shown[]> {
-  const { readTrial, verdictOf } = await import('../../supervisor/idle/suspend-trial.ts');
+  const { readTrial, verdictOf } = await import('../../supervisor/suspend/suspend-trial.ts');
   const trial = readTrial(layout);
   const verdict = trial === undefined ? 'untried' : verdictOf(trial, now);
   if (verdict === 'untried') return [];

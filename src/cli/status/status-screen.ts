@@ -9,6 +9,7 @@ import { describeAge } from '../../vm/image-age.ts';
 import { describeSlow } from '../../supervisor/health/login.ts';
 import { doorNotes, whereOf } from '../../supervisor/status/door-status.ts';
 import type { Failure } from '../../system/failure.ts';
+import { describeGivenUp } from '../../supervisor/suspend/given-up.ts';
 import { traitsOf } from '../../supervisor/lifecycle/phases.ts';
 import type { Status } from '../../supervisor/status/status-schema.ts';
 import { crowdWords, doorWords, pastWords } from './door-words.ts';
@@ -84,6 +85,7 @@ function factsOf(status: Status, screen: Screen): readonly Fact[] {
     ['vm', vmWords(status)],
     ['chosen', status.vmPid === undefined ? undefined : status.vmChoice?.why],
     ['suspended', describeSaved(status, (at) => duration(now - Date.parse(at)))],
+    ['', status.suspendGivenUp && describeGivenUp(status.suspendGivenUp)],
     ['slow', status.health === 'slow' ? describeSlow(status.login) : undefined],
     ['image', imageWords(status, now)],
     ['old image', oldImageWords(status) ?? ageIn(live)],

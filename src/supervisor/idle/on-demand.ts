@@ -13,7 +13,7 @@ import { traitsOf } from '../lifecycle/phases.ts';
 import { pressureNow } from './pressure.ts';
 import { readSaved } from './saved-guest.ts';
 import type { Scope } from '../scope.ts';
-import type { Event, Phase, Rest, State } from '../lifecycle/state.ts';
+import type { Event, Phase, State } from '../lifecycle/state.ts';
 import { residentIn } from './suspend-obstacle.ts';
 import { Suspending, type SuspendingOptions } from './suspending.ts';
 import { announcedAgent } from '../daemon/way-in.ts';
@@ -53,7 +53,7 @@ export class OnDemand {
       lookInside: () => this.#lookInside(),
       isAsked: () => this.housekeeping.isAsked,
       pressure: () => pressureNow({ policy: () => options.config()?.idle }, this.#over.signal),
-      onIdle: (why) => this.#rest(why),
+      onIdle: (why) => this.suspending.rest(why),
     });
   }
 
@@ -107,7 +107,7 @@ export class OnDemand {
   async suspend(isForced: boolean): Promise<Answers['suspend']> {
     const stays = await this.#whyItStays(isForced);
     if (stays !== undefined) return { goes: false, ...stays };
-    this.#rest({ type: 'asked', ...(isForced && { isForced: true as const }) });
+    this.suspending.rest({ type: 'asked', ...(isForced && { isForced: true as const }) });
     return { goes: true };
   }
 
@@ -152,10 +152,6 @@ export class OnDemand {
   get #readyScope(): Scope | undefined {
     const { state, scope } = this.#options;
     return traitsOf(state().phase).builds === 'now' ? scope() : undefined;
-  }
-
-  #rest(why: Rest): void {
-    this.#options.dispatch({ type: 'rest', why, keeps: this.suspending.keeps });
   }
 
   /** Brings it back where it is away or goes; whether it was so. */

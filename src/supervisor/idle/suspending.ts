@@ -6,8 +6,9 @@ import { failureOf, type Failure } from '../../system/failure.ts';
 import type { Scope } from '../scope.ts';
 import type { Effect, Event, Rest } from '../lifecycle/state.ts';
 import { halted, saveGuest, type SavingOptions } from './save-guest.ts';
-import { obstacleTo } from './suspend-obstacle.ts';
-import { Trials } from './suspend-trial.ts';
+import { obstacles, obstacleTo, type SuspendObstacle } from './suspend-obstacle.ts';
+import { Trials } from '../suspend/trials.ts';
+import type { GivenUp } from '../suspend/suspend-trial.ts';
 
 export interface SuspendingOptions extends SavingOptions {
   readonly scope: () => Scope | undefined;
@@ -27,13 +28,31 @@ export class Suspending {
     this.#trials = new Trials(options);
   }
 
+  /** Has the guest go: as a file, or stopped, where there is an obstacle to that. */
+  rest(why: Rest): void {
+    const obstacle = this.#obstacle;
+    this.#options.log('debug', 'suspends', { obstacle });
+    const instead = obstacle?.isOfAll === true ? undefined : obstacle?.why;
+    const keeps = obstacle === undefined;
+    this.#options.dispatch({ type: 'rest', why, keeps, ...(instead !== undefined && { instead }) });
+  }
+
   /** Whether the guest that is ready goes as a file; else it is stopped. */
   get keeps(): boolean {
+    return this.#obstacle === undefined;
+  }
+
+  get #obstacle(): SuspendObstacle | undefined {
     const { layout, clock, scope, config } = this.#options;
-    const obstacle = obstacleTo(scope(), config(), { layout, clock });
-    this.#options.log('debug', 'suspends', { obstacle });
     // What was taken back may still be thawing.
-    return obstacle === undefined && this.#job === undefined;
+    if (this.#job !== undefined) return { kind: 'cancelled', why: obstacles.cancelled };
+    return obstacleTo(scope(), config(), { layout, clock });
+  }
+
+  /** That no guest is suspended with this program any more, where one could be by the settings. */
+  get givenUp(): GivenUp | undefined {
+    const { scope, config } = this.#options;
+    return config()?.idle.how === 'stop' ? undefined : this.#trials.givenUp(scope());
   }
 
   perform(effect: Extract<Effect, { type: 'suspend' | 'cancel-suspend' }>): void {
@@ -88,7 +107,7 @@ export class Suspending {
 
   /** The guest is ready: one that went on from its file has shown that this works. */
   noteReady({ running: { guest } }: Scope): void {
-    const { doorControl, dispatch, log } = this.#options;
+    const { doorControl, log } = this.#options;
     if (guest?.resumed !== undefined) {
       this.#trials.noteSuccess(guest.keeping.basis);
       log('info', 'resumed', { resumes: guest.keeping.resumes });
@@ -96,28 +115,17 @@ export class Suspending {
     const why = this.#tries;
     this.#tries = undefined;
     const { held, opening, open } = doorControl().counts();
-    if (why !== undefined && held + opening + open === 0)
-      dispatch({ type: 'rest', why, keeps: this.keeps });
+    if (why !== undefined && held + opening + open === 0) this.rest(why);
   }
 
   /** What has happened: whoever ends the guest, or wants another, has asked for no trial. */
   note(event: Event): void {
-    const basis = this.#options.scope()?.running.guest?.keeping.basis;
+    const scope = this.#options.scope();
+    const basis = scope?.running.guest?.keeping.basis;
     if (event.type === 'resumes' && basis !== undefined) this.#trials.begin(basis);
-    if (event.type === 'lost') this.#noteLoss(event.failure);
+    if (event.type === 'lost' && scope !== undefined) this.#trials.noteLoss(scope, event.failure);
     if (event.type === 'children-gone') this.#trials.end();
     if (event.type === 'stop' || event.type === 'restart') this.stay();
-  }
-
-  /** A guest was lost: one that was to go on from its file has not. */
-  #noteLoss(failure: Failure): void {
-    const scope = this.#options.scope();
-    const guest = scope?.running.guest;
-    if (scope === undefined || guest?.resumed === undefined || guest.wasReady) return;
-    // One that has died just then, by whatever words, has not borne it.
-    const suspendFault = failure.deaf === undefined ? failure.suspendFault : true;
-    const learnt = { ...failure, ...(suspendFault && { suspendFault }) };
-    if (!scope.guest.vmPause.wasPaused) this.#learn(scope, learnt, 'resume-failed');
   }
 
   async #run(scope: Scope, signal: AbortSignal): Promise<Event> {
@@ -136,17 +144,11 @@ export class Suspending {
   /** It was not saved: it goes on, is gone all the same, or stands still. */
   #whatIsLeft(scope: Scope, failure: Failure, signal: AbortSignal): Event {
     const isHalted = failure.kind === halted;
-    if (!signal.aborted || isHalted) this.#learn(scope, failure, 'not-suspended');
-    if (scope.signal.aborted) return { type: 'suspended', saved: undefined };
+    if (!signal.aborted || isHalted) this.#trials.noteFailure(scope, failure);
+    if (scope.signal.aborted)
+      return { type: 'suspended', saved: undefined, instead: failure.message };
     if (isHalted) return { type: 'lost', failure };
-    return { type: 'not-suspended', ...(failure.kind === guestInUse.kind && { inUse: true }) };
-  }
-
-  #learn(
-    { running: { guest } }: Scope,
-    failure: Failure,
-    event: 'not-suspended' | 'resume-failed',
-  ): void {
-    if (guest !== undefined) this.#trials.noteFailure(guest.keeping.basis, failure, event);
+    const isInUse = failure.kind === guestInUse.kind;
+    return { type: 'not-suspended', instead: failure.message, ...(isInUse && { inUse: true }) };
   }
 }

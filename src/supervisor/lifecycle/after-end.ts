@@ -1,12 +1,13 @@
 /** The phases after an end: what comes next of a guest that is gone, or going. Pure; a part of lifecycle.ts. */
 import type { Failure } from '../../system/failure.ts';
 import { afterLoss, laterAttempt, refusedMs, type Policy } from './backoff.ts';
-import type { In } from './state.ts';
+import type { Because, Event, In } from './state.ts';
 import { isResting } from './resting.ts';
 import {
   again,
   away,
   enter,
+  insteadIn,
   savedIn,
   starting,
   startingAfresh,
@@ -23,9 +24,7 @@ const stopping: Handler<'stopping'> = (state, event, now, policy) => {
     case 'evicted':
       return leaving(state) ? stay(state) : stay({ ...state, because: event });
     case 'rest':
-      return leaving(state)
-        ? stay(state)
-        : stay({ ...state, because: { type: 'rest', why: event.why, ...savedIn(state.because) } });
+      return leaving(state) ? stay(state) : stay({ ...state, because: goes(state, event) });
     case 'wanted':
       return isResting(state) ? again(state, event.why, event.type) : stay(state);
     case 'restart':
@@ -38,6 +37,14 @@ const stopping: Handler<'stopping'> = (state, event, now, policy) => {
       return stay(state);
   }
 };
+
+/** It stays away, as what was left of it; where it was on its way out already, for the reason that was told then. */
+const goes = ({ because }: In<'stopping'>, event: Extract<Event, { type: 'rest' }>): Because => ({
+  type: 'rest',
+  why: event.why,
+  ...savedIn(because),
+  ...insteadIn(because.type === 'rest' ? because : {}),
+});
 
 /** Whether nothing will come after this end. */
 const leaving = ({ because }: In<'stopping'>): boolean =>
@@ -54,7 +61,7 @@ function gone({ attempt, because }: In<'stopping'>, now: number, policy: Policy)
     case 'unfit':
       return startingAfresh(now, because.failure);
     case 'rest':
-      return away(because.why, now, because.saved);
+      return away(because.why, now, because.saved, because.instead);
     case 'lost': {
       const { failure } = because;
       const next = afterLoss(failure, attempt, policy);

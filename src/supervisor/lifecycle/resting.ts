@@ -1,9 +1,10 @@
 /** The phases of a guest that nobody needs: it goes as a file, is away, and comes back. Pure; a part of lifecycle.ts. */
-import type { In, Rest, State } from './state.ts';
+import type { Event, In, Rest, Saved, State } from './state.ts';
 import {
   ending,
   enter,
   history,
+  insteadIn,
   paused,
   starting,
   startingAfresh,
@@ -15,27 +16,24 @@ import {
 } from './steps.ts';
 
 const suspending: Handler<'suspending'> = (state, event, now) => {
-  const { why, wanted } = state;
+  const { wanted } = state;
   switch (event.type) {
     case 'wanted':
       return wanted === undefined
         ? enter({ ...state, wanted: event.why }, { type: 'cancel-suspend' })
         : stay(state);
     case 'not-suspended':
-      // A build is never interrupted, but by whoever says so.
-      return wanted !== undefined || (event.inUse === true && !isForced(why))
-        ? enter({ phase: 'ready', since: now, ...history(state) }, { type: 'release-door' })
-        : ending(state, { type: 'rest', why }, now);
+      return notSuspended(state, event, now);
     // Not by us: its disk failed, say, and what it was about to write waits in it.
     case 'vm-paused': {
-      const { effects, ...step } = paused(state, { phase: 'ready', since: now }, event.why, now);
-      return { ...step, effects: [{ type: 'cancel-suspend' }, ...effects] };
+      const step = paused(state, { phase: 'ready', since: now }, event.why, now);
+      return { ...step, effects: [{ type: 'cancel-suspend' }, ...step.effects] };
     }
     // It was to go anyway.
     case 'lost':
-      return gone(state, now, undefined);
+      return gone(state, now, { instead: event.failure.message });
     case 'suspended':
-      return gone(state, now, event.saved);
+      return gone(state, now, event);
     case 'rest':
       return stay(state);
     default:
@@ -43,13 +41,29 @@ const suspending: Handler<'suspending'> = (state, event, now) => {
   }
 };
 
+/** A build is never interrupted, but by whoever says so. */
+function notSuspended(
+  state: In<'suspending'>,
+  event: Extract<Event, { type: 'not-suspended' }>,
+  now: number,
+): Step {
+  const { why, wanted } = state;
+  return wanted !== undefined || (event.inUse === true && !isForced(why))
+    ? enter({ phase: 'ready', since: now, ...history(state) }, { type: 'release-door' })
+    : ending(state, { type: 'rest', why, ...insteadIn(event) }, now);
+}
+
 const isForced = (why: Rest): boolean => why.type === 'asked' && why.isForced === true;
 
-function gone(state: In<'suspending'>, now: number, saved: In<'away'>['saved']): Step {
+function gone(
+  state: In<'suspending'>,
+  now: number,
+  { saved, ...reason }: { readonly saved?: Saved | undefined; readonly instead?: string },
+): Step {
   const { why, wanted } = state;
   const left = saved === undefined ? {} : { saved };
   return wanted === undefined
-    ? ending(state, { type: 'rest', why, ...left }, now)
+    ? ending(state, { type: 'rest', why, ...left, ...insteadIn(reason) }, now)
     : ending(state, { type: 'restart', why: wanted, keeps: true, ...left }, now);
 }
 

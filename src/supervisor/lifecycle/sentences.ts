@@ -2,7 +2,7 @@
 import { describeStage } from '../../guest/console/boot.ts';
 import { describeProblem, type Problem } from '../../domain/problem.ts';
 import { runStates } from '../../vm/run-states.ts';
-import type { Because, PauseReason, Rest, State } from './state.ts';
+import type { Because, In, PauseReason, Rest, State } from './state.ts';
 import { advice, asSentence, joinTexts, ours, type Text } from '../../system/advice.ts';
 
 /** `problems`: what is wrong in config.json. */
@@ -27,7 +27,7 @@ export function sentenceOf(state: State, problems: readonly Problem[] = []): Tex
     case 'resuming':
       return 'Resuming the guest.';
     case 'away':
-      return `Away: the guest is ${state.saved === undefined ? 'stopped; the next build starts it' : 'suspended; the next build resumes it'}. ${restWords(state.why)}`;
+      return `Away: the guest is ${state.saved === undefined ? 'stopped; the next build starts it' : 'suspended; the next build resumes it'}. ${restWords(state.why)}${insteadWords(state)}`;
     case 'backing-off':
       return `Waiting before the next attempt. ${state.because.message}`;
     case 'failed':
@@ -92,6 +92,9 @@ function restWords(why: Rest): string {
       return 'It has not been needed since the daemon started.';
   }
 }
+
+const insteadWords = ({ instead }: Pick<In<'away'>, 'instead'>): string =>
+  instead === undefined ? '' : ` It was stopped instead of suspended: ${asSentence(instead)}`;
 
 /** `10 min`, `90 s`. */
 function spanWords(ms: number): string {

@@ -14,12 +14,17 @@ export type Because =
       readonly saved?: Saved;
     }
   /** Nobody needs it now. */
-  | { readonly type: 'rest'; readonly why: Rest; readonly saved?: Saved }
+  | ({ readonly type: 'rest'; readonly why: Rest; readonly saved?: Saved } & Instead)
   /** It could not go on from its file. */
   | { readonly type: 'unfit'; readonly failure: Failure }
   | { readonly type: 'lost'; readonly failure: Failure }
   /** There is no place to go on in. */
   | { readonly type: 'evicted'; readonly failure: Failure };
+
+/** Why a guest is stopped that could have been suspended: a clause, or a sentence. */
+interface Instead {
+  readonly instead?: string;
+}
 
 /** What a guest left of itself that is away as a file. */
 export interface Saved {
@@ -96,13 +101,13 @@ export type State =
       readonly because: Because;
     }
   /** No guest, and none comes until somebody wants it; the daemon lives, and the door holds who comes. */
-  | {
+  | ({
       readonly phase: 'away';
       readonly since: number;
       readonly why: Rest;
       /** Undefined: it is stopped. */
       readonly saved?: Saved;
-    }
+    } & Instead)
   | {
       readonly phase: 'backing-off';
       readonly since: number;
@@ -137,16 +142,16 @@ export type In<P extends Phase> = Extract<State, { phase: P }>;
 export type Event =
   | { readonly type: 'start' }
   /** Nobody needs the guest now: it goes away until it is wanted. `keeps`: as a file; `saved`: it is one already. */
-  | {
+  | ({
       readonly type: 'rest';
       readonly why: Rest;
       readonly keeps?: boolean;
       readonly saved?: Saved | undefined;
-    }
+    } & Instead)
   /** Its VM process has ended; without `saved` there is no file to go on from. */
-  | { readonly type: 'suspended'; readonly saved: Saved | undefined }
+  | ({ readonly type: 'suspended'; readonly saved: Saved | undefined } & Instead)
   /** It runs on. `inUse`: somebody is in it, or it does not say. */
-  | { readonly type: 'not-suspended'; readonly inUse?: true }
+  | ({ readonly type: 'not-suspended'; readonly inUse?: true } & Instead)
   /** This start found a guest that goes on from its file. */
   | { readonly type: 'resumes' }
   /** Somebody needs the guest: a client of ssh waits at the door, or a person asks. `isTrial`: nobody does, but it is seen whether it comes back. */

@@ -79,12 +79,15 @@ export const again = (state: In<'stopping'>, why: string, on: 'wanted' | 'restar
 export const savedIn = (because: Because): { readonly saved?: Saved } =>
   'saved' in because ? { saved: because.saved } : {};
 
+/** The reason why it is not suspended, from one state or event to the next. */
+export const insteadIn = ({ instead }: { readonly instead?: string }) =>
+  instead === undefined ? {} : { instead };
+
 /** `saved`: the file from which the guest goes on; absent where it boots. */
-export const away = (why: Rest, now: number, saved?: Saved): Step =>
-  enter(
-    { phase: 'away', since: now, why, ...(saved !== undefined && { saved }) },
-    { type: 'await-clients' },
-  );
+export const away = (why: Rest, now: number, saved?: Saved, instead?: string): Step => {
+  const left = saved === undefined ? { ...(instead !== undefined && { instead }) } : { saved };
+  return enter({ phase: 'away', since: now, why, ...left }, { type: 'await-clients' });
+};
 
 /** `why`: where nobody asked for it. */
 export const stopped = (now: number, why?: Failure): Step =>
@@ -109,7 +112,7 @@ export function up(
     case 'restart':
       return ending(state, { type: 'restart', why: event.why }, now);
     case 'rest':
-      return ending(state, { type: 'rest', why: event.why }, now);
+      return ending(state, { type: 'rest', why: event.why, ...insteadIn(event) }, now);
     case 'lost':
     case 'evicted':
       return ending(state, event, now);

@@ -12,7 +12,7 @@ import { GuestNames } from '../health/guest-names.ts';
 import { chooseGuest, takeGuest, type PlannedGuest } from '../idle/comeback.ts';
 import { identityOf } from '../idle/guest-identity.ts';
 import type { Taken } from '../idle/saved-guest.ts';
-import { trialBasis } from '../idle/suspend-trial.ts';
+import { trialBasis } from '../suspend/suspend-trial.ts';
 import type { Scope } from '../scope.ts';
 import { bootFiles, type BootContext } from './boot-files.ts';
 import { wayToRun } from './chosen-vm.ts';

@@ -10,7 +10,7 @@ import type { GuestKeys } from './builder-keys.ts';
 import { untilAwake } from '../idle/comeback.ts';
 import { judgeNix } from './guest-nix.ts';
 import type { Scope } from '../scope.ts';
-import { trialOf } from '../idle/suspend-trial.ts';
+import { trialOf } from '../suspend/suspend-trial.ts';
 
 interface Where {
   readonly layout: Layout;

@@ -2,6 +2,7 @@
 import * as v from 'valibot';
 import type { Advice, Text } from '../../system/advice.ts';
 import { Exit } from '../../system/failure.ts';
+import type { Rest } from '../lifecycle/state.ts';
 
 /** A schema with what it means, in words. */
 export const told = <S extends v.GenericSchema>(schema: S, description: string) =>
@@ -82,4 +83,27 @@ export const failure = v.object({
   isIncident: maybe(told(v.boolean(), 'The evidence is kept.')),
   lines: maybe(told(v.array(words), 'The last output.')),
   known: maybe(told(words, 'A known fault reported by others: its cause, remedy, and report.')),
+});
+
+/** How a guest is away. */
+export const away = v.object({
+  guest: v.picklist(['stopped', 'suspended']),
+  why: v.picklist([
+    ...(['unused', 'battery', 'memory', 'asked', 'not-needed-yet'] satisfies Rest['type'][]),
+  ]),
+  instead: maybe(
+    told(text, 'In `stopped`: why it was not suspended, although it could have been.'),
+  ),
+  saved: maybe(
+    told(
+      v.object({ bytes: whole, at: time }),
+      "In `suspended`: when it was suspended, and the size of the file on the host's disk.",
+    ),
+  ),
+});
+
+/** That guests are not suspended any more. */
+export const suspendGivenUp = v.object({
+  why: told(text, 'How it failed last.'),
+  until: maybe(told(time, 'When it is tried again by itself, if it has worked before.')),
 });

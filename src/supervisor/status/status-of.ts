@@ -22,6 +22,7 @@ export interface StatusInput {
   /** What the current start was made with; undefined when there is none. */
   readonly runs: Config | undefined;
   readonly problems: readonly Problem[];
+  readonly suspendGivenUp?: Status['suspendGivenUp'] | undefined;
   /** What the commands in it have to name: the state directory, where it is not the usual one. */
   readonly directory?: string | undefined;
 }
@@ -46,6 +47,7 @@ function recordOf(input: StatusInput): Status {
     ...(failureIn(state) === undefined ? {} : { because: failureIn(state) as Failure }),
     ...('last' in state ? { last: state.last } : {}),
     ...(state.phase === 'away' ? { away: awayOf(state) } : {}),
+    ...(input.suspendGivenUp && { suspendGivenUp: input.suspendGivenUp }),
     ...('until' in state ? { until: iso(state.until) } : {}),
     ...facts,
     daemon,
@@ -57,9 +59,9 @@ function recordOf(input: StatusInput): Status {
   };
 }
 
-const awayOf = ({ why, saved }: In<'away'>): NonNullable<Status['away']> =>
+const awayOf = ({ why, saved, instead }: In<'away'>): NonNullable<Status['away']> =>
   saved === undefined
-    ? { guest: 'stopped', why: why.type }
+    ? { guest: 'stopped', why: why.type, ...(instead !== undefined && { instead }) }
     : { guest: 'suspended', why: why.type, saved };
 
 /** The failure that a state is about, if it is about one. */

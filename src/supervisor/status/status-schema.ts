@@ -5,10 +5,11 @@
 import * as v from 'valibot';
 import type { Complaint } from '../../guest/console/complaints.ts';
 import { phaseNames } from '../lifecycle/phases.ts';
-import type { Rest } from '../lifecycle/state.ts';
 import { builderSchema } from './builder-schema.ts';
 import {
+  away,
   failure,
+  suspendGivenUp,
   maybe,
   pid,
   port,
@@ -20,19 +21,6 @@ import {
   count,
   type Told,
 } from './schema-parts.ts';
-
-const away = v.object({
-  guest: v.picklist(['stopped', 'suspended']),
-  why: v.picklist([
-    ...(['unused', 'battery', 'memory', 'asked', 'not-needed-yet'] satisfies Rest['type'][]),
-  ]),
-  saved: maybe(
-    told(
-      v.object({ bytes: whole, at: time }),
-      "In `suspended`: when it was suspended, and the size of the file on the host's disk.",
-    ),
-  ),
-});
 
 const image = v.object({
   prefix: text,
@@ -169,6 +157,12 @@ export const statusSchema = v.object({
     told(
       away,
       'The guest is away: what is left of it, and why. `unused`: unused for as long as `idle` says; `battery`, `memory`: unused, and the host runs on battery or is short of memory; `asked`: a user sent it away; `not-needed-yet`: the daemon started with `start` set to `demand`.',
+    ),
+  ),
+  suspendGivenUp: maybe(
+    told(
+      suspendGivenUp,
+      'The guest is stopped instead of suspended, because suspending has failed twice in a row. `verdicts --clear` ends this.',
     ),
   ),
   until: maybe(

@@ -5,12 +5,12 @@
 import * as v from 'valibot';
 import type { Layout } from '../../config/layout.ts';
 import type { Accelerator } from '../../domain/vm-programs.ts';
+import { asSentence, plainly } from '../../system/advice.ts';
+import { inMarks } from '../../system/plain-text.ts';
 import { Failed, type Failure } from '../../system/failure.ts';
 import { readIfThere, writeWhole } from '../../system/files/files.ts';
 import { versionOf } from '../../system/files/stamp.ts';
 import { systemBuild } from '../../system/host/host.ts';
-import type { Log } from '../../system/log.ts';
-import type { Clock } from '../../system/time/clock.ts';
 
 const schema = v.object({
   version: v.literal(1),
@@ -27,7 +27,8 @@ const schema = v.object({
 });
 type Trial = Readonly<v.InferOutput<typeof schema>>;
 
-type Place = Pick<Layout, 'suspendTrial'>;
+/** Where it is put down. */
+export type TrialPlace = Pick<Layout, 'suspendTrial'>;
 
 const mostFailures = 2;
 /** What has worked here may have failed for a passing trouble: after a day it is tried again. */
@@ -43,10 +44,10 @@ export const trialBasis = (
   [versionOf(program, { lasts: true }), osBuild, accelerator, network ?? 'user'].join(' ');
 
 /** `untried`, `works`, or why not. */
-type Outcome = 'untried' | 'works' | { readonly why: string };
+export type Outcome = 'untried' | 'works' | { readonly why: string };
 
 /** `now`: wall time in ms. */
-export function trialOf(layout: Place, basis: string, now: number): Outcome {
+export function trialOf(layout: TrialPlace, basis: string, now: number): Outcome {
   const trial = readTrial(layout);
   return trial?.basis === basis ? verdictOf(trial, now) : 'untried';
 }
@@ -58,16 +59,35 @@ export function verdictOf(trial: Trial, now: number): Outcome {
   return works ? 'works' : 'untried';
 }
 
+/** It failed twice in a row: how at last, and when it is tried again by itself, which is so where it has worked before. */
+export interface GivenUp {
+  readonly why: string;
+  /** Wall time, ISO 8601. */
+  readonly until?: string;
+}
+
+/** Undefined where it is not so. `basis`: of the guest that there is; without one, what was tried last. */
+export function givenUp(layout: TrialPlace, now: number, basis?: string): GivenUp | undefined {
+  const trial = readTrial(layout);
+  if (trial === undefined || (basis !== undefined && trial.basis !== basis)) return undefined;
+  const verdict = verdictOf(trial, now);
+  if (typeof verdict === 'string') return undefined;
+  const { works, at } = trial;
+  const until = at === undefined ? now : Date.parse(at) + forgivenMs;
+  return { ...verdict, ...(works && { until: new Date(until).toISOString() }) };
+}
+
 /** Why, where nobody was left to see. */
 export const cutShort = 'The daemon or this machine went down during the test.';
 
 /** A trial begins. Until its end is told it counts as one that failed: what brings the machine down is not tried for ever. */
-export const noteBegun = (layout: Place, basis: string): void => changeBegun(layout, basis, 1);
+export const noteBegun = (layout: TrialPlace, basis: string): void => changeBegun(layout, basis, 1);
 
 /** It has ended, and somebody saw how. */
-export const noteEnded = (layout: Place, basis: string): void => changeBegun(layout, basis, -1);
+export const noteEnded = (layout: TrialPlace, basis: string): void =>
+  changeBegun(layout, basis, -1);
 
-function changeBegun(layout: Place, basis: string, by: 1 | -1): void {
+function changeBegun(layout: TrialPlace, basis: string, by: 1 | -1): void {
   const before = trialWith(layout, basis);
   write(layout, { ...before, begun: Math.max(0, (before.begun ?? 0) + by) });
 }
@@ -77,7 +97,7 @@ function changeBegun(layout: Place, basis: string, by: 1 | -1): void {
  * from now on; to be called while none is under way.
  */
 export function countCutShort(
-  layout: Place,
+  layout: TrialPlace,
   basis: string,
   now: number,
 ): { readonly lost: number; readonly isLast: boolean } {
@@ -91,7 +111,7 @@ export function countCutShort(
 }
 
 /** What is known of that basis. */
-function trialWith(layout: Place, basis: string): Trial {
+function trialWith(layout: TrialPlace, basis: string): Trial {
   const found = readTrial(layout);
   return found?.basis === basis ? found : { version: 1, basis, works: false, failures: 0 };
 }
@@ -102,26 +122,34 @@ function failuresIn({ works, failures, at }: Trial, now: number): number {
 }
 
 /** It went well. */
-export const noteSuccess = (layout: Place, basis: string): void =>
+export const noteSuccess = (layout: TrialPlace, basis: string): void =>
   write(layout, { version: 1, basis, works: true, failures: 0 });
 
 /** It did not; true when it is not done again from now on. What says nothing of the way does not count. */
 export function noteFailure(
-  layout: Place,
+  layout: TrialPlace,
   basis: string,
-  { suspendFault, message: why }: Pick<Failure, 'suspendFault' | 'message'>,
+  failure: Pick<Failure, 'suspendFault' | 'message' | 'lines'>,
   now: number,
 ): boolean {
-  if (suspendFault !== true) return false;
+  if (failure.suspendFault !== true) return false;
   const before = trialWith(layout, basis);
   const failures = 1 + failuresIn(before, now);
   const at = new Date(now).toISOString();
-  write(layout, { ...before, failures, at, why });
+  write(layout, { ...before, failures, at, why: withEvidence(failure) });
   return failures + (before.begun ?? 0) === mostFailures;
 }
 
+/** A program that only says that it has failed has often told why before. */
+function withEvidence({ message, lines = [] }: Pick<Failure, 'message' | 'lines'>): string {
+  const last = lines.map((line) => plainly(line).trim()).findLast((line) => line !== '');
+  return last === undefined
+    ? message
+    : `${asSentence(message)} The last line of output: ${inMarks(last) ?? ''}`;
+}
+
 /** What is known, whatever it was tried with; undefined where it was not tried, or is forgotten. */
-export function readTrial({ suspendTrial }: Place): Trial | undefined {
+export function readTrial({ suspendTrial }: TrialPlace): Trial | undefined {
   try {
     return v.parse(schema, JSON.parse(readIfThere(suspendTrial) ?? 'null'));
   } catch {
@@ -130,7 +158,7 @@ export function readTrial({ suspendTrial }: Place): Trial | undefined {
   }
 }
 
-function write({ suspendTrial }: Place, trial: Trial): void {
+function write({ suspendTrial }: TrialPlace, trial: Trial): void {
   const before = readTrial({ suspendTrial });
   if (JSON.stringify(before) === JSON.stringify(trial)) return;
   try {
@@ -138,60 +166,5 @@ function write({ suspendTrial }: Place, trial: Trial): void {
   } catch (error) {
     // No room: it is tried again.
     if (!(error instanceof Failed)) throw error;
-  }
-}
-
-interface TrialsOptions {
-  readonly layout: Place;
-  readonly clock: Clock;
-  readonly log: Log;
-}
-
-/** One daemon's trials, of which there is one at a time, and what is learnt from each end of a suspend. */
-export class Trials {
-  readonly #options: TrialsOptions;
-  #onTrial: string | undefined;
-
-  constructor(options: TrialsOptions) {
-    this.#options = options;
-  }
-
-  outcome(basis: string): Outcome {
-    return trialOf(this.#options.layout, basis, this.#options.clock.now());
-  }
-
-  /** Put down before anything of it happens: nobody may live to tell how it ends. What has worked once is on trial no more. */
-  begin(basis: string): void {
-    if (this.#onTrial !== undefined || this.outcome(basis) === 'works') return;
-    this.#onTrial = basis;
-    noteBegun(this.#options.layout, basis);
-  }
-
-  /** Whatever came of it: it was seen. */
-  end(): void {
-    if (this.#onTrial !== undefined) noteEnded(this.#options.layout, this.#onTrial);
-    this.#onTrial = undefined;
-  }
-
-  noteSuccess(basis: string): void {
-    this.#onTrial = undefined;
-    noteSuccess(this.#options.layout, basis);
-  }
-
-  /** `event`: what is not to be, for the log. */
-  noteFailure(basis: string, failure: Failure, event: 'not-suspended' | 'resume-failed'): void {
-    const { layout, log, clock } = this.#options;
-    this.end();
-    log('warn', event, { failure });
-    if (noteFailure(layout, basis, failure, clock.now()))
-      log('warn', 'suspends-no-more', { failure });
-  }
-
-  /** A guest has booted, and none is on trial: those of which no daemon saw the end have failed. */
-  countCutShort(basis: string): void {
-    const { layout, log, clock } = this.#options;
-    const { lost, isLast } = countCutShort(layout, basis, clock.now());
-    if (lost > 0) log('warn', 'suspend-trial-cut-short', { times: lost });
-    if (isLast) log('warn', 'suspends-no-more', {});
   }
 }

@@ -33,6 +33,15 @@ export const applyNow = (runs: Config, config: Config): Config => ({
   ),
 });
 
+/** Those settings that a guest takes when it starts. */
+export const settingsOfGuest = (config: Config): Readonly<Record<string, unknown>> =>
+  Object.fromEntries(Object.entries(config).filter(([name]) => waitsForGuest(name)));
+
+/** What a guest that took those would have otherwise. */
+export const changesForGuest = (before: Readonly<Record<string, unknown>>, now: Config): Change[] =>
+  // One cast: what is not there is not looked at.
+  changesBetween(before as RecordedSettings, now).filter(waitsForStart);
+
 /** True for what a guest takes when it starts. */
 export const waitsForStart = ({ name }: Pick<Change, 'name'>): boolean => waitsForGuest(name);
 

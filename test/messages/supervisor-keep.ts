@@ -3,6 +3,7 @@ import { chmodSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync 
 import { createServer } from 'node:net';
 import { once } from 'node:events';
 import { join } from 'node:path';
+import type { Config } from '../../src/config/config.ts';
 import { layoutOf, type Layout } from '../../src/config/layout.ts';
 import { openControl } from '../../src/supervisor/daemon/control.ts';
 import type { Command } from '../../src/supervisor/daemon/control-protocol.ts';
@@ -127,7 +128,7 @@ export const disks: States = {
   'its VM cannot be told yet': () => notConnected,
 };
 
-const identity = { program: 'a', machine: 'b', guest: 'c', host: 'd' };
+const identity = { program: 'a', machine: 'b', guest: 'c', host: 'd', accelerator: 'tcg' };
 /** Why a guest that was suspended is not taken, where this has happened to its files. */
 function untaken(name: string, happen: (layout: Layout) => void): unknown {
   const layout = fresh(name);
@@ -139,6 +140,16 @@ function untaken(name: string, happen: (layout: Layout) => void): unknown {
   const taken = takeSaved(layout);
   return taken !== undefined && 'unfit' in taken ? taken.unfit : undefined;
 }
+
+const savedFacts = {
+  version: 1,
+  disk: '',
+  memory: '',
+  bytes: 1,
+  at: '2026-01-01T00:00:00.000Z',
+  bootedAt: '2026-01-01T00:00:00.000Z',
+  resumes: 0,
+} as const;
 
 export const suspends: States = {
   'a trial of which nobody saw the end': () => cutShort,
@@ -154,7 +165,7 @@ export const suspends: States = {
   'there is no room': () => idle.noRoomForGuest,
   'it is needed again': () => idle.guestWanted,
   'it was suspended with other things': () =>
-    Object.keys(identity).map((part) => differenceIn({ ...identity, [part]: '' }, identity)),
+    Object.keys(identity).map((part) => differenceIn({ ...identity, [part]: 'kvm' }, identity)),
   'its record is damaged': () =>
     untaken('record', ({ suspended }) => writeFileSync(suspended, '{')),
   'its disk is another': () =>
@@ -164,7 +175,12 @@ export const suspends: States = {
     const notes: unknown[] = [];
     const facts = { note: (fact: { notResumed?: string }) => notes.push(fact.notResumed) };
     const world = { layout: fresh('boots'), log: silence, facts: facts as never };
-    chooseGuest({ unfit: 'its file is damaged' }, identity, world);
+    // One cast: the little of a config that is compared.
+    const config = { memoryMiB: 4096, cpus: 2 } as Config;
+    const settings = { memoryMiB: 2048, cpus: 2 };
+    const saved = { ...savedFacts, identity: { ...identity, guest: '' }, settings };
+    for (const taken of [{ unfit: 'its file is damaged' }, saved])
+      chooseGuest(taken, identity, { ...world, config });
     return notes;
   },
   'it does not resume': () => notResumed('it did not answer within 20 s'),

@@ -2,6 +2,8 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { settingsOfGuest } from '../../src/config/config-changes.ts';
+import { parseConfig, type Config } from '../../src/config/config.ts';
 import { layoutOf, type Layout } from '../../src/config/layout.ts';
 import type { GuestAgent } from '../../src/guest/agent/agent.ts';
 import {
@@ -11,6 +13,8 @@ import {
   untilAwake,
 } from '../../src/supervisor/idle/comeback.ts';
 import { commitSaved, type SavedGuest } from '../../src/supervisor/idle/saved-guest.ts';
+import type { GuestIdentity } from '../../src/supervisor/idle/guest-identity.ts';
+import { hostFacts } from '../../src/system/host/host.ts';
 import { silent } from '../../src/system/log.ts';
 import type { VmControl } from '../../src/vm/vm-driver.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
@@ -96,16 +100,42 @@ test('whoever wants another guest has what was saved go', () => {
   expect([layout.suspended, layout.memory].some(existsSync)).toBe(false);
 });
 
+const parsed = (settings: object): Config => {
+  const read = parseConfig(JSON.stringify(settings), hostFacts(layout.root));
+  if (!read.ok) throw new Error(JSON.stringify(read.problems));
+  return read.config;
+};
+
+test('the settings that have changed while a guest was away are named', () => {
+  const before = parsed({ memoryMiB: 2048, cpus: 2 });
+  const settings = settingsOfGuest(before);
+  commitSaved(layout, { identity, at, bootedAt: at, resumes: 0, settings });
+  const taken = takeGuest(layout, { afresh: false });
+  const notes: string[] = [];
+  const facts = { note: (fact: object) => void notes.push(JSON.stringify(fact)) };
+  const choose = (now: GuestIdentity, other: object) => {
+    const config = parsed({ memoryMiB: 2048, cpus: 2, ...other });
+    return chooseGuest(taken, now, { layout, log: silent, facts, config });
+  };
+  // One that needs no start makes no difference.
+  expect(choose(identity, { holdSeconds: 77 })).toBe(taken);
+  expect(choose({ ...identity, machine: 'o', guest: 'o' }, { memoryMiB: 4096 })).toBeUndefined();
+  expect(notes.splice(0)).toEqual([expect.stringContaining('(memoryMiB: 2048 to 4096)')]);
+  expect(choose({ ...identity, guest: 'o' }, { holdSeconds: 77 })).toBeUndefined();
+  expect(notes).toEqual([expect.not.stringContaining('holdSeconds')]);
+});
+
 test('a guest of another making boots, which is told once', () => {
   commit();
   const notes: object[] = [];
   const facts = { note: (fact: object) => void notes.push(fact) };
+  const config = parsed({});
   const taken = takeGuest(layout, { afresh: false });
-  expect(chooseGuest(taken, identity, { layout, log: silent, facts })).toBe(taken);
+  expect(chooseGuest(taken, identity, { layout, log: silent, facts, config })).toBe(taken);
   const other = { ...identity, guest: 'other' };
-  expect(chooseGuest(taken, other, { layout, log: silent, facts })).toBeUndefined();
+  expect(chooseGuest(taken, other, { layout, log: silent, facts, config })).toBeUndefined();
   expect(existsSync(layout.memory)).toBe(false);
   expect(notes).toHaveLength(1);
-  expect(chooseGuest(undefined, identity, { layout, log: silent, facts })).toBeUndefined();
+  expect(chooseGuest(undefined, identity, { layout, log: silent, facts, config })).toBeUndefined();
   expect(notes).toHaveLength(1);
 });

@@ -136,10 +136,13 @@ test('whatever of it is another is named', () => {
   expect(differenceIn(same, identityOf(input))).toBeUndefined();
   const others: readonly (readonly [Partial<IdentityInput>, string])[] = [
     [{ program: '/bin/ls' }, 'the VM program has changed'],
-    [{ launch: { ...launch, argv: ['-m', '2048'] } }, 'the VM has changed'],
-    [{ launch: { ...launch, env: {} } }, 'the VM has changed'],
-    [{ accelerator: 'kvm' }, 'the VM has changed'],
-    [{ madeFrom: 'another image' }, 'the image or the settings have changed'],
+    [
+      { launch: { ...launch, argv: ['-m', '2048'] } },
+      'the command line of the VM program has changed',
+    ],
+    [{ launch: { ...launch, env: {} } }, 'the command line of the VM program has changed'],
+    [{ accelerator: 'kvm' }, 'the accelerator has changed (tcg to kvm)'],
+    [{ madeFrom: 'another image' }, 'the image, its kernel command line or the keys have changed'],
   ];
   for (const [other, words] of others)
     expect(differenceIn(same, identityOf({ ...input, ...other }))).toBe(words);

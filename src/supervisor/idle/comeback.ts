@@ -1,4 +1,6 @@
 /** A start of a guest that is away as a file: whether it goes on from there, and how. */
+import { changesForGuest, describeChange } from '../../config/config-changes.ts';
+import type { Config } from '../../config/config.ts';
 import type { Layout } from '../../config/layout.ts';
 import { greets } from '../../door/guest-connection.ts';
 import { wakeGuest } from '../../guest/agent/freezer.ts';
@@ -58,15 +60,36 @@ export function takeGuest(layout: Layout, { afresh }: { readonly afresh: boolean
 export function chooseGuest(
   taken: Taken,
   now: GuestIdentity,
-  { layout, log, facts }: { layout: Layout; log: Log; facts: Pick<StartFacts, 'note'> },
+  { layout, log, facts, config }: Choosing,
 ): SavedGuest | undefined {
   if (taken === undefined) return undefined;
-  const unfit = 'unfit' in taken ? taken.unfit : differenceIn(taken.identity, now);
+  const unfit = 'unfit' in taken ? taken.unfit : differenceSince(taken, now, config);
   if (unfit === undefined && !('unfit' in taken)) return taken;
   forgetMemory(layout);
   log('info', 'guest-not-resumed', { why: unfit });
   facts.note({ notResumed: `It was suspended but could not be resumed: ${unfit}.` });
   return undefined;
+}
+
+interface Choosing {
+  readonly layout: Layout;
+  readonly log: Log;
+  readonly facts: Pick<StartFacts, 'note'>;
+  readonly config: Config;
+}
+
+/** Settings are named one by one: with them changes what is made of them. */
+function differenceSince(
+  { identity, settings }: SavedGuest,
+  now: GuestIdentity,
+  config: Config,
+): string | undefined {
+  const difference = differenceIn(identity, now);
+  if (difference === undefined) return undefined;
+  const changes = settings === undefined ? [] : changesForGuest(settings, config);
+  return changes.length === 0
+    ? difference
+    : `settings have changed (${changes.map(describeChange).join('; ')})`;
 }
 
 /** Loading takes a second for 200 MB where the disk is slow, and a moment otherwise. */

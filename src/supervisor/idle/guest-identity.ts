@@ -18,6 +18,8 @@ export const identitySchema = v.object({
   guest: v.string(),
   /** The host's system and processor; its boot too, where the guest sees the processor's own counter. */
   host: v.string(),
+  /** By its name; absent in the record of an earlier release. */
+  accelerator: v.optional(v.string()),
 });
 
 /** What must be the same for a guest to go on from its file. */
@@ -63,19 +65,24 @@ export function identityOf({
     machine: digestOf([launch.argv, launch.env, accelerator]),
     guest: digestOf(madeFrom),
     host: digestOf(host),
+    accelerator,
   };
 }
 
 /** What differs, for a person; undefined where nothing does. Pure. */
 export function differenceIn(saved: GuestIdentity, now: GuestIdentity): string | undefined {
   const changes = {
-    machine: 'the VM has changed',
     host: 'this machine was rebooted, or has another system or processor',
     program: 'the VM program has changed',
-    guest: 'the image or the settings have changed',
+    guest: 'the image, its kernel command line or the keys have changed',
+    machine: 'the command line of the VM program has changed',
   };
-  // A reboot may number the program's file anew, which is no other program.
-  for (const part of ['machine', 'host', 'program', 'guest'] as const)
+  const { accelerator = now.accelerator } = saved;
+  if (accelerator !== now.accelerator)
+    return `the accelerator has changed (${accelerator} to ${now.accelerator})`;
+  // A cause before what it causes. A reboot may number the program's file anew, which is no other program; another program or image brings
+  // another command line.
+  for (const part of ['host', 'program', 'guest', 'machine'] as const)
     if (saved[part] !== now[part]) return changes[part];
   return undefined;
 }

@@ -3,6 +3,7 @@
  * saved-guest.ts writes down. Until that process ends all of it can be taken back.
  */
 import { guestInUse, guestWanted, noRoomForGuest } from './idle-failures.ts';
+import { settingsOfGuest } from '../../config/config-changes.ts';
 import type { Layout } from '../../config/layout.ts';
 import { freezeGuest, releaseGuest, settleGuest } from '../../guest/agent/freezer.ts';
 import { Failed, failureOf } from '../../system/failure.ts';
@@ -125,9 +126,11 @@ function commit(
   const at = new Date(clock.now()).toISOString();
   const { nixVersion } = scope.facts.all;
   const { identity, bootedAt, resumes } = planned.keeping;
+  const settings = settingsOfGuest(scope.config);
   const version = nixVersion === undefined ? {} : { nixVersion };
   try {
-    const { bytes } = commitSaved(layout, { identity, at, bootedAt, resumes, ...version });
+    const facts = { identity, at, bootedAt, resumes, settings, ...version };
+    const { bytes } = commitSaved(layout, facts);
     return { bytes, at };
   } catch (error) {
     discardSaved(layout);

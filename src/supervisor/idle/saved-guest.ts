@@ -25,6 +25,8 @@ const schema = v.object({
   bootedAt: v.string(),
   resumes: v.number(),
   nixVersion: v.optional(v.string()),
+  /** Those that a guest takes when it starts; absent in the record of an earlier release. */
+  settings: v.optional(v.record(v.string(), v.unknown())),
 });
 
 /** The record of one that is away. */

@@ -102,11 +102,11 @@ interface Known extends Programs, ChildrenPlan {
 /** The guest of this start: the one that was away as a file, if that is of the same making; else it boots. */
 function planGuest(
   { layout, log, clock }: StartContext,
-  { facts }: Scope,
+  { facts, config }: Scope,
   { program, network, staged, taken, accelerator, plan }: Known,
 ): PlannedGuest {
   const identity = identityOf({ program, launch: plan.vm, accelerator, madeFrom: staged.madeFrom });
-  const saved = chooseGuest(taken, identity, { layout, log, facts });
+  const saved = chooseGuest(taken, identity, { layout, log, facts, config });
   return {
     keeping: {
       identity,

@@ -14,6 +14,7 @@ export const suspendsNoMore = ({
 }: Pick<Status, 'suspendGivenUp'>): CheckVerdict | undefined =>
   suspendGivenUp && {
     kind: 'note',
+    code: 'suspend-given-up',
     fact: 'suspending was given up',
     why: describeGivenUp(suspendGivenUp),
   };

@@ -5,11 +5,8 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { layoutOf, type Layout } from '../../src/config/layout.ts';
 import { vmPrograms } from '../../src/domain/vm-programs.ts';
 import type { DoorControl } from '../../src/supervisor/daemon/door-control.ts';
-import {
-  guestPanicked,
-  guestRebooted,
-  vmKilled,
-} from '../../src/supervisor/health/child-failures.ts';
+import { guestPanicked } from '../../src/domain/guest-panicked.ts';
+import { guestRebooted, vmKilled } from '../../src/supervisor/health/child-failures.ts';
 import { notResumed } from '../../src/supervisor/idle/comeback.ts';
 import { readSaved } from '../../src/supervisor/idle/saved-guest.ts';
 import type { Scope } from '../../src/supervisor/scope.ts';

@@ -64,6 +64,7 @@ type LifeCode =
   | 'returns-memory'
   | 'returns-disk'
   | 'returns-nothing'
+  | 'suspend-given-up'
   | 'door-is-socket'
   | 'door-closed'
   | 'door-not-ssh'

@@ -120,7 +120,14 @@ async function slowServer() {
   child.kill('SIGSTOP');
   const address = { host: '127.0.0.1', port: Number(port) };
   const queue = [connect(address), connect(address)];
-  await Promise.all(queue.map((each) => once(each.on('error', () => undefined), 'connect')));
+  await Promise.all(
+    queue.map((each) =>
+      once(
+        each.on('error', () => undefined),
+        'connect',
+      ),
+    ),
+  );
   running.push({
     async [Symbol.asyncDispose]() {
       queue.forEach((each) => each.destroy());

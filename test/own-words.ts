@@ -117,14 +117,39 @@ const tellers = new Set([
   'textFor',
 ]);
 
-function readsProse(node: ts.Node): boolean {
+/** Functions of a test that make such text: `wordsOf(findings)`. */
+function tellersIn(source: ts.SourceFile): ReadonlySet<string> {
+  const found = new Set<string>();
+  walk(source, (node) => {
+    if (ts.isFunctionDeclaration(node) && node.name && tells(node)) found.add(node.name.text);
+    const isOne = ts.isVariableDeclaration(node) && node.initializer !== undefined;
+    if (isOne && ts.isArrowFunction(node.initializer) && tells(node))
+      found.add(node.name.getText());
+  });
+  return found;
+}
+
+/** `message` in `{ message: 'x' }`, which makes one and reads none. */
+const isNameOfProperty = (node: ts.Identifier) =>
+  ts.isPropertyAssignment(node.parent) && node.parent.name === node;
+
+function tells(node: ts.Node): boolean {
+  let found = false;
+  walk(node, (each) => {
+    if (!ts.isIdentifier(each) || isNameOfProperty(each)) return;
+    found ||= tellers.has(each.text) || onlyProse.includes(each.text);
+  });
+  return found;
+}
+
+function readsProse(node: ts.Node, own: ReadonlySet<string>): boolean {
   let found = false;
   walk(node, (each) => {
     if (!ts.isIdentifier(each)) return;
     // As names of their own these stand for anything.
     const isField = ts.isPropertyAccessExpression(each.parent) && each.parent.name === each;
     const isGeneral = ['text', 'reason', 'fact'].includes(each.text) && !isField;
-    found ||= (prose.has(each.text) && !isGeneral) || tellers.has(each.text);
+    found ||= (prose.has(each.text) && !isGeneral) || tellers.has(each.text) || own.has(each.text);
   });
   return found;
 }
@@ -164,11 +189,12 @@ function withCells(node: ts.Node): ts.Node[] {
 /** Places where a test asserts a sentence of ours: of what is thrown, or of a field that a person reads. */
 export function assertedIn(source: ts.SourceFile): ts.Node[] {
   const found: ts.Node[] = [];
+  const own = tellersIn(source);
   walk(source, (node) => {
     if (!ts.isCallExpression(node) || !ts.isPropertyAccessExpression(node.expression)) return;
     const { name, expression: subject } = node.expression;
     if (!isMatcher(name.text) && !looksInto.has(name.text)) return;
-    if (name.text.startsWith('toThrow') || readsProse(subject))
+    if (name.text.startsWith('toThrow') || readsProse(subject, own))
       found.push(...node.arguments.flatMap(withCells).filter(asserts));
     else
       for (const each of node.arguments)

@@ -3,12 +3,17 @@ import { spawnSync } from 'node:child_process';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { agentAway, agentRefused, agentSilent } from '../../src/guest/agent/agent-failures.ts';
 import { releaseGuest, wakeGuest } from '../../src/guest/agent/freezer.ts';
-import { Exit, Failed } from '../../src/system/failure.ts';
+import { Failed } from '../../src/system/failure.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 
-const fails = (kind: string) =>
-  Promise.reject(new Failed({ kind, message: 'It does not.', hint: '', exit: Exit.unavailable }));
+const failures = [agentSilent('x', 1), agentAway('x'), agentRefused({})];
+const fails = (kind: string) => {
+  const failure = failures.find((each) => each.kind === kind);
+  if (failure === undefined) throw new Error(`no failure of the agent: ${kind}`);
+  return Promise.reject(new Failed(failure));
+};
 const done = { code: 0, stdout: '', stderr: '' };
 const { signal } = new AbortController();
 

@@ -7,7 +7,6 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { withRoots } from '../../src/host/system-paths.ts';
 import { nixConflicts } from '../../src/nix/conflicts.ts';
 import { detectNix } from '../../src/nix/variant.ts';
-import { notRegular } from '../../src/system/files/others-files.ts';
 
 let tree: string;
 beforeEach(() => {
@@ -46,14 +45,12 @@ describe('settings that keep builds from us', () => {
   });
 
   test.each([
-    ['a directory', (path: string) => mkdirSync(path), 'it is a directory'],
-    ['a fifo', (path: string) => execFileSync('mkfifo', [path]), notRegular],
-  ])('none are known of %s that is included, and it is named', (_, make, why) => {
+    ['a directory', (path: string) => mkdirSync(path)],
+    ['a fifo', (path: string) => execFileSync('mkfifo', [path])],
+  ])('none are known of %s that is included, and it is named', (_, make) => {
     put('etc/nix/nix.conf', '!include odd\n');
     make(join(tree, 'etc/nix/odd'));
-    expect(found()).toEqual([
-      expect.stringContaining(`etc/nix/odd could not be read (${why}), so its settings`),
-    ]);
+    expect(found()).toEqual([expect.stringContaining('etc/nix/odd ')]);
   });
 
   test('builders, with file and line, and how the daemon hears of the change', () => {
@@ -95,7 +92,7 @@ describe('settings that keep builds from us', () => {
     }[kind];
     if (path === undefined) throw new Error(kind);
     put(path, text('/x:/y'));
-    expect(found()[0]).toMatch(/^no-builds .* sets NIX_REMOTE_SYSTEMS=\/x:\/y for nix-daemon/);
+    expect(found()[0]).toMatch(/^no-builds .* NIX_REMOTE_SYSTEMS=\/x:\/y /);
     expect(found()[0]).toContain(path);
     put(path, text(`/x:${join(tree, 'etc/nix/machines')}`));
     expect(found()).toEqual([]);
@@ -104,11 +101,7 @@ describe('settings that keep builds from us', () => {
   test('a plist of nix-daemon’s that cannot be read is named', () => {
     const path = 'Library/LaunchDaemons/org.nixos.nix-daemon.plist';
     put(path, buildBinary({ EnvironmentVariables: { NIX_REMOTE_SYSTEMS: '/x' } }));
-    expect(found()).toEqual([
-      expect.stringMatching(
-        /^some-builds .*nix-daemon\.plist could not be read \(it is a binary property list, .*settings were not checked/,
-      ),
-    ]);
+    expect(found()).toEqual([expect.stringMatching(/^some-builds .*nix-daemon\.plist .*plutil/)]);
   });
 
   test('a comment about NIX_REMOTE_SYSTEMS, and a line that a later one takes back, are none', () => {
@@ -131,7 +124,7 @@ describe('settings that keep builds from us', () => {
     put('etc/nix/nix.conf', `builders = @${join(tree, 'etc/nix/machines')}\n`);
     expect(found()).toEqual([
       expect.stringMatching(
-        /^some-builds .*\.config\/nix\/nix\.conf, line 1 sets builders = ssh:\/\/mine, .* if nix-daemon trusts you/,
+        /^some-builds .*\.config\/nix\/nix\.conf, line 1 .*builders = ssh:\/\/mine, /,
       ),
     ]);
     expect(found({ XDG_CONFIG_HOME: '/none' })).toEqual([]);
@@ -139,7 +132,7 @@ describe('settings that keep builds from us', () => {
     const named = { NIX_USER_CONF_FILES: '/u.conf:/none' };
     expect(found(named)[0]).toContain('u.conf, line 1 sets builders = ssh://u');
     expect(found({ ...named, NIX_CONFIG: 'cores = 1\nbuilders =' })[0]).toMatch(
-      /^some-builds NIX_CONFIG in your environment, line 2 sets builders to nothing,/,
+      /^some-builds NIX_CONFIG .*line 2 .*builders /,
     );
     put('nix/store/x', '');
     expect(found(named, undefined, 'linux')[0]).toMatch(/^no-builds .*u\.conf, line 1 sets/);
@@ -147,12 +140,12 @@ describe('settings that keep builds from us', () => {
   });
 
   test.each([
-    [{ NIX_REMOTE: 'ssh://else' }, /^some-builds NIX_REMOTE=ssh:\/\/else in your environment/],
+    [{ NIX_REMOTE: 'ssh://else' }, /^some-builds NIX_REMOTE=ssh:\/\/else /],
     [
       { NIX_CONFIG: 'store = ssh-ng://else' },
       /^some-builds NIX_CONFIG in your .* sets store = ssh/,
     ],
-    [{ NIX_CONF_DIR: '/elsewhere' }, /^some-builds NIX_CONF_DIR=\/elsewhere in your environment/],
+    [{ NIX_CONF_DIR: '/elsewhere' }, /^some-builds NIX_CONF_DIR=\/elsewhere /],
   ])('a store or a folder of yours: %j', (env, said) => {
     expect(found(env)[0]).toMatch(said);
     // Without a daemon it counts for every build.
@@ -189,7 +182,7 @@ describe('settings that keep builds from us', () => {
   test('what is no fault of settings stands last', () => {
     const all = found({ NIX_REMOTE: 'ssh://else' }, 'aarch64-linux');
     expect(all[0]).toContain('NIX_REMOTE');
-    expect(all[1]).toContain('This machine also builds');
+    expect(all[1]).toBe(found({}, 'aarch64-linux')[0]);
   });
 
   test('builders of root, who is the daemon', () => {
@@ -203,7 +196,7 @@ describe('settings that keep builds from us', () => {
       /^some-builds .*external-builders takes/,
     ],
     ['[{"systems":["x86_64-linux"],"program":"/x"}]', undefined],
-    ['[{', /^no-builds .*not the JSON/],
+    ['[{', /^no-builds .*external-builders/],
   ])('external-builders = %s', (value, said) => {
     put('etc/nix/nix.conf', `external-builders = ${value}\n`);
     if (said === undefined) expect(found()).toEqual([]);
@@ -211,12 +204,10 @@ describe('settings that keep builds from us', () => {
   });
 
   test('a machine that builds the same itself', () => {
-    expect(found({}, 'aarch64-linux')[0]).toMatch(/^some-builds This machine also builds/);
+    expect(found({}, 'aarch64-linux')[0]).toMatch(/^some-builds .*aarch64-linux/);
     expect(found({}, 'x86_64-linux')).toEqual([]);
     put('etc/nix/nix.conf', 'extra-platforms = i686-linux aarch64-linux\n');
-    expect(found({}, 'x86_64-linux')[0]).toMatch(
-      /^some-builds This machine also builds for aarch64-linux/,
-    );
+    expect(found({}, 'x86_64-linux')[0]).toMatch(/^some-builds .*aarch64-linux/);
     put('etc/nix/nix.conf', 'max-jobs = 0\n');
     expect(found({}, 'aarch64-linux')).toEqual([]);
   });

@@ -147,8 +147,8 @@ describe('a trial', needs('Linux'), () => {
 
   test('rejects one that aborts, with its words', async () => {
     const words = 'error: failed to set MSR 0x10a to 0x2a08ad9c5';
-    expect(await sentenceOf(`echo '${words}' >&2; kill -ABRT $$`)).toBe(
-      `kvm: QEMU exited at once: ${words}. ${holds}`,
+    expect(await sentenceOf(`echo '${words}' >&2; kill -ABRT $$`)).toMatch(
+      new RegExp(`^kvm: .*: ${words}\\. `),
     );
   });
 

@@ -20,10 +20,10 @@ test('the settings are judged by its row', () => {
     vmProblems({ vm: 'fourth', ...json }, host, rows).map(({ path, message }) => [path, message]);
   expect(problems({})).toEqual([]);
   expect(problems({ network: 'gvproxy' })).toEqual([]);
-  expect(problems({ network: 'vpnkit' })).toEqual([['network', 'cannot be used with vm fourth']]);
-  expect(problems({ cpus: 4 })).toEqual([['cpus', "is more than Fourth's maximum of 3"]]);
+  expect(problems({ network: 'vpnkit' })).toEqual([['network', expect.stringContaining('fourth')]]);
+  expect(problems({ cpus: 4 })).toEqual([['cpus', expect.stringMatching(/Fourth.* 3$/)]]);
   expect(problems({ system: 'aarch64-linux' })).toEqual([
-    ['system', 'cannot be used with vm fourth'],
+    ['system', expect.stringContaining('fourth')],
   ]);
 });
 

@@ -169,17 +169,17 @@ describe('what HyperKit would not say', () => {
 
   test('the vsock directory is at the limit', () => expect(problems({}, root(75))).toEqual([]));
   test('and one byte over it', () =>
-    expect(problems({}, root(76))).toEqual(["is 1 byte too long for HyperKit's vsock"]));
+    expect(problems({}, root(76))).toEqual([expect.stringContaining(' 1 byte ')]));
   test('bytes count, not letters', () =>
     expect(problems({}, `/${'ä'.repeat(38)}`)).toHaveLength(1));
   test('a comma in a path', () => expect(problems({}, '/a,b')[0]).toContain('comma'));
-  test.each([
-    ['nothing', 'cannot be read'],
-    ['old', 'too old'],
-    ['other', 'not an x86 kernel'],
-  ])('a kernel that is %s', (name, message) =>
-    expect(problems({ bundle: bundleAt(at(name)) })[0]).toContain(message),
-  );
+  test('a kernel that is not there, one that is old and one of another processor, each told apart', () => {
+    const said = ['nothing', 'old', 'other'].map((name) =>
+      problems({ bundle: bundleAt(at(name)) }),
+    );
+    expect(said.map(({ length }) => length)).toEqual([1, 1, 1]);
+    expect(new Set(said.flat()).size).toBe(3);
+  });
 });
 
 describe('vsock', () => {

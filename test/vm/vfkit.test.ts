@@ -137,14 +137,16 @@ describe('what is refused before anything is launched', () => {
   });
   test.each(['/a b', '/é', '/a#b', '/a!b'])(
     'the directory %s, of which vfkit makes another',
-    (root) => expect(refused(root)).toEqual([expect.stringContaining('encodes differently')]),
+    (root) => expect(refused(root)).toEqual([expect.stringContaining('socket')]),
   );
   test('a kernel that the framework would hang at', () => {
     const bundle = (name: string) => ({ bundle: bundleAt(join(dir, name)) });
-    expect(refused('/s', bundle('zboot'))).toEqual(['bundle is not an uncompressed arm64 kernel']);
-    expect(refused('/s', bundle('none'))).toEqual([
-      'bundle cannot be read (no such file or directory)',
+    const [zboot, none] = [refused('/s', bundle('zboot')), refused('/s', bundle('none'))];
+    expect([zboot, none]).toEqual([
+      [expect.stringMatching(/^bundle /)],
+      [expect.stringMatching(/^bundle /)],
     ]);
+    expect(zboot).not.toEqual(none);
   });
 });
 

@@ -12,6 +12,7 @@ export const agentSilent = (command: string, timeoutMs: number): Failure => ({
   message: `The guest agent did not answer ${command} within ${timeoutMs / 1000} s.`,
   hint: advice`The guest is busy or frozen. See the guest's last lines: ${ours('console')}`,
   exit: Exit.unavailable,
+  unanswered: true,
 });
 
 /** `why`: half a sentence. */
@@ -20,6 +21,7 @@ export const agentAway = (why: string): Failure => ({
   message: `The connection to the guest agent is closed: ${why}.`,
   hint: advice`The VM is not running or is stopping. See: ${ours('status')}`,
   exit: Exit.unavailable,
+  unanswered: true,
 });
 
 /** `error`: the value of that name in its answer, whatever it is. */
@@ -38,7 +40,7 @@ const refusedAs = (why: string): Failure => ({
 
 /** It may have heard, or is not there yet: a refusal would be an answer. */
 export const isUnanswered = (thrown: unknown): boolean =>
-  isSilent(thrown) || isOf(thrown, kinds.away);
+  thrown instanceof Failed && thrown.failure.unanswered === true;
 
 export const isSilent = (thrown: unknown): boolean => isOf(thrown, kinds.silent);
 export const isRefusal = (thrown: unknown): boolean => isOf(thrown, kinds.refused);

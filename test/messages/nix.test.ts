@@ -13,6 +13,7 @@ import { featureProblems, featureWarnings } from '../../src/nix/features.ts';
 import { notRegistered } from '../../src/nix/registration.ts';
 import { findHelper } from '../../src/nix/ssh/door-helper.ts';
 import { newerOptions } from '../../src/nix/ssh/newer.ts';
+import { describeRefused, removeLine } from '../../src/nix/ssh/refused.ts';
 import { unfinishedFault } from '../../src/nix/ssh/unfinished.ts';
 import { describeLeft, leftFor } from '../../src/nix/ssh/taken-back.ts';
 import { describeNix, type NixVariant } from '../../src/nix/variant.ts';
@@ -315,6 +316,8 @@ tells('nix', {
       ...left(leftFor.named),
       ...left(leftFor.unknown('/opt/ssh/bin/ssh')),
     ],
+    'ssh does not accept its configuration': () =>
+      describeRefused({ what: '~/.ssh/config line 3: Bad port', remedy: removeLine }),
     'ssh waits for a command': () => unfinished('/etc/ssh/ssh_config, line 3'),
     'ssh waits for a fifo': () => unfinished('', '/home/ann/.ssh/fifo'),
     'ssh waits': () => unfinished(''),

@@ -4,6 +4,7 @@ import { userInfo } from 'node:os';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { newerOptions } from '../../src/nix/ssh/newer.ts';
+import { removeLine } from '../../src/nix/ssh/refused.ts';
 import { leftFor } from '../../src/nix/ssh/taken-back.ts';
 import { run, succeeded } from '../../src/system/process/child.ts';
 import { findProgram } from '../../src/system/process/find-program.ts';
@@ -96,6 +97,13 @@ describe('an option for every host that is newer than our oldest ssh', needs(new
     expect(await listing(file)).toMatch(/^sessiontype default$/m);
     await rig.run('--no-root');
     expect(rig.read(rig.layout.sshConfig)).toBe(stanza);
+  });
+
+  test('is not asked for where ssh stops at a line, which is named', async () => {
+    using rig = configureRig();
+    writeConfig(rig, 'Host *\n  Port many\n');
+    const { err } = await rig.run('--no-root');
+    expect(err.filter((line) => line.endsWith(removeLine))).toHaveLength(1);
   });
 
   test('is taken back beside a word that no ssh here knows', async () => {

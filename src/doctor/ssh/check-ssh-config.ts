@@ -1,13 +1,14 @@
 /** Why ssh does not reach the guest, where somebody else's configuration of ssh is the reason. */
 import { alias } from '../../nix/ssh/stanza.ts';
 import { strayOptions, variablesSent, type StrayOption } from '../../nix/ssh/effective.ts';
+import { refusedIn } from '../../nix/ssh/refused.ts';
 import { unfinishedIn } from '../../nix/ssh/unfinished.ts';
 import { whereSet } from '../../nix/ssh/where-set.ts';
 import { textOf } from '../../nix/ssh/ask-ssh.ts';
 import { describeLeft, type TakenBack } from '../../nix/ssh/taken-back.ts';
 import { OthersFiles } from '../../system/files/others-files.ts';
 import { quoted } from '../../system/plain-text.ts';
-import { alsoApplies, excludeHost, otherLines, removeLine, sendsToGuest } from './ssh-verdicts.ts';
+import { alsoApplies, excludeHost, otherLines, sendsToGuest } from './ssh-verdicts.ts';
 import type { DoctorFacts } from '../facts.ts';
 import type { FindingCode } from '../verdicts/finding-codes.ts';
 import { rootTakenBack, userTakenBack } from '../../nix/ssh/user-ssh.ts';
@@ -41,7 +42,7 @@ export async function configFault(
   const all = await asker.ask({ ssh, file, argv: [alias] });
   if (all.kind === 'unfinished') return unfinishedFault({ ...facts, who });
   if (all.kind === 'refused')
-    return { code: 'ssh-config-refused', what: lastOf(all.words), remedy: removeLine };
+    return { code: 'ssh-config-refused', ...refusedIn(all.words, { ...facts, who }) };
   const strays = strayOptions(alone.text, all.text);
   return strays.length === 0 ? undefined : straysFault(strays, { facts, who });
 }
@@ -69,14 +70,6 @@ async function remedyFor(
   const isSaid = ({ name }: StrayOption) => said.some((each) => each.name.toLowerCase() === name);
   return strays.some(isSaid) ? ours('configure') : excludeHost;
 }
-
-const lastOf = (words: string): string =>
-  words
-    .trim()
-    .split('\n')
-    .slice(-3)
-    .map((line) => quoted(line) ?? '')
-    .join(' | ');
 
 /** ssh does not come to an end with its configuration, and so to no guest; undefined where it does. */
 export async function unfinished(

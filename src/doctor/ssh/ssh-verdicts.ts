@@ -32,10 +32,6 @@ export const shellCannotRun = (shell: string, where: string) => ({
   remedy: advice`Set SHELL to /bin/sh there, or use a port instead of a socket: ${ours('configure', '--door tcp')}`,
 });
 
-/** ssh does not accept a line of its configuration. */
-export const removeLine =
-  'Remove that line. If another ssh needs it, put `IgnoreUnknown OPTION` above it.';
-
 /** Options that others have set for our host as well, each with where. */
 export const otherLines = (named: readonly string[]): string =>
   `Other lines of the ssh configuration also apply to ${alias}: ${named.join('; ')}`;

@@ -5,7 +5,7 @@
 import { run, succeeded } from '../../system/process/child.ts';
 
 /** ssh's answer: its list; or why there is none. */
-type SshAnswer =
+export type SshAnswer =
   | { readonly kind: 'listed'; readonly text: string }
   /** `words`: ssh's own. */
   | { readonly kind: 'refused'; readonly words: string }

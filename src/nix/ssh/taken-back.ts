@@ -2,10 +2,10 @@
  * Which options of others' our stanza takes back beyond those that it always says: those that reach our host, where each ssh at hand
  * knows the word. What cannot be taken back is told.
  */
-import { rmSync, writeFileSync } from 'node:fs';
+import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { run, succeeded } from '../../system/process/child.ts';
-import { textOf, type SshAsker } from './ask-ssh.ts';
+import { textOf, type SshAnswer, type SshAsker } from './ask-ssh.ts';
 import { alias, exceptGuest, guestAddress, guestUser } from './stanza.ts';
 import {
   isPassedOver,
@@ -32,6 +32,8 @@ export interface TakenBack {
   readonly isHeard: boolean;
   /** ssh was not done with one of them in time. */
   readonly isUnfinished: boolean;
+  /** Why ssh does not accept the first of them for any host, in its own words. */
+  readonly refused: string | undefined;
 }
 
 interface TakenBackOptions {
@@ -66,7 +68,7 @@ type Found = SetOption & { readonly listing: string; readonly isForAll: boolean 
 
 /** Asks ssh, by each of the configurations, what it would set for a host like ours. */
 export async function takenBack(options: TakenBackOptions): Promise<TakenBack> {
-  const { found, isHeard, isUnfinished } = await findSet(options);
+  const { found, ...heard } = await findSet(options);
   const said: NewerOption[] = [];
   const left: LeftOption[] = [];
   for (const { option, value, listing, isForAll } of found.values()) {
@@ -78,28 +80,35 @@ export async function takenBack(options: TakenBackOptions): Promise<TakenBack> {
     if (why === undefined) said.push(option);
     else left.push({ option, value, why });
   }
-  return { said, left, isHeard, isUnfinished };
+  return { said, left, ...heard };
 }
 
 /** The options that reach a host like ours, each as it was found first. */
 async function findSet(options: TakenBackOptions) {
   const known = newerOptions(loopbackOf(process.platform));
   const found = new Map<NewerOption, Found>();
-  let isHeard: boolean | undefined;
-  let isUnfinished = false;
+  const heard: SshAnswer[] = [];
   for (const file of options.configurations)
     for (const [index, argv] of asGuest.entries()) {
       const { listed, isPatched } = await askAnyway({ file, argv }, options);
       const listing = textOf(listed);
-      isHeard ??= listing !== '';
-      isUnfinished ||= listed.kind === 'unfinished';
+      heard.push(listed);
       const isForAll = index < asGuest.length - 1;
       for (const each of setIn(listing, known))
         if (found.get(each.option)?.isForAll !== true)
           found.set(each.option, { ...each, listing: isPatched ? '' : listing, isForAll });
     }
-  return { found, isHeard: isHeard === true, isUnfinished };
+  const [first] = heard;
+  return {
+    found,
+    isHeard: first?.kind === 'listed',
+    isUnfinished: heard.some(({ kind }) => kind === 'unfinished'),
+    refused: first?.kind === 'refused' && isThere(options) ? first.words : undefined,
+  };
 }
+
+const isThere = ({ configurations: [file = []] }: TakenBackOptions): boolean =>
+  file.length === 0 || existsSync(file.at(-1) ?? '');
 
 /** Also where ssh stops at a word that it does not know: for our host it passes over that. */
 async function askAnyway(

@@ -3,7 +3,7 @@ import { notRegular } from '../../system/files/others-files.ts';
 import { askMs } from './ask-ssh.ts';
 import { runsCommand } from './config-lines.ts';
 import { alias, notGuest } from './stanza.ts';
-import { linesHere, placesOf, type Asked } from './where-set.ts';
+import { linesHere, placesOf, type WhoseSsh } from './where-set.ts';
 
 /** What is in the way of ssh, and what mends it. */
 interface Unfinished {
@@ -12,7 +12,7 @@ interface Unfinished {
 }
 
 /** Of a configuration as it is now. */
-export function unfinishedIn(asked: Asked): Unfinished {
+export function unfinishedIn(asked: WhoseSsh): Unfinished {
   const { lines, unread } = linesHere(asked);
   const [stuck] = [...unread].flatMap(([file, why]) => (why === notRegular ? [file] : []));
   return unfinishedFault(placesOf(lines.filter(runsCommand)), stuck);

@@ -5,8 +5,9 @@ import { daemonVariable } from '../daemon-environment.ts';
 import type { SystemPaths } from '../../host/system-paths.ts';
 import { loopbackOf, newerOptions, saidIn } from './newer.ts';
 import { describeLeft, takenBack, type TakenBack } from './taken-back.ts';
+import { describeRefused, refusedIn } from './refused.ts';
 import { unfinishedIn } from './unfinished.ts';
-import { whereSet, type Asked } from './where-set.ts';
+import { whereSet, type WhoseSsh } from './where-set.ts';
 import type { SshAsker } from './ask-ssh.ts';
 import { alias } from './stanza.ts';
 import { saysAllOf } from './effective.ts';
@@ -34,6 +35,8 @@ export interface SshFound {
   readonly left: TakenBack['left'];
   /** ssh was not done with it in time: a command that it runs takes too long. */
   readonly isUnfinished: boolean;
+  /** ssh accepts it for no host: why, in its own words. */
+  readonly refused: string | undefined;
 }
 
 /** What configure goes by of the user's ssh. In a tree the file that ssh would find by itself is named. */
@@ -57,18 +60,20 @@ export async function rootSsh(world: World & { readonly sudo: boolean }): Promis
 
 const foundIn = (
   takenIn: boolean | undefined,
-  { said, left, isUnfinished }: TakenBack,
+  { said, left, isUnfinished, refused }: TakenBack,
 ): SshFound => ({
   known: { takenIn, takenBack: said },
   left,
   isUnfinished,
+  refused,
 });
 
 /** What a person is to know of it, a sentence or two each. */
 export const describeFound = (
-  { left, isUnfinished }: SshFound,
-  asked: Asked,
+  { left, isUnfinished, refused }: SshFound,
+  asked: WhoseSsh,
 ): readonly string[] => [
+  ...(refused === undefined ? [] : [describeRefused(refusedIn(refused, asked))]),
   ...(isUnfinished ? [describeFault(unfinishedIn(asked))] : []),
   ...describeLeft(left, (name) => whereSet(name, asked)),
 ];
@@ -137,9 +142,10 @@ export async function rootTakenBack(world: World & { readonly sudo: boolean }): 
   if (asRoot !== undefined) {
     const found = await (tree === '' ? ask(asRoot, [], own, everybodys) : ask(asRoot, own));
     if (found.isUnfinished) return kept(found);
-    if (found.isHeard || tree !== '') return found;
+    // sudo may have refused as well.
+    if (found.isHeard || asRoot.length === 1) return found.isHeard ? found : kept(found);
   }
-  return kept(await ask(['ssh'], own, everybodys));
+  return { ...kept(await ask(['ssh'], own, everybodys)), refused: undefined };
 }
 
 /** `path`: the stanza, as it is now. */

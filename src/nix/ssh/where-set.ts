@@ -5,20 +5,20 @@ import type { SystemPaths } from '../../host/system-paths.ts';
 import { configLines, matching, setsOption, type ConfigLine } from './config-lines.ts';
 
 /** Whose configuration, and where it lies; `tree` stands for /. */
-export interface Asked {
+export interface WhoseSsh {
   readonly who: 'user' | 'root';
   readonly places: SystemPaths;
   readonly tree: string;
 }
 
 /** ` (FILE, line N and FILE, line N)`; empty where none is found, or to be read. */
-export function whereSet(name: string, asked: Asked): string {
+export function whereSet(name: string, asked: WhoseSsh): string {
   const where = placesOf(linesHere(asked).lines.filter(setsOption(name.toLowerCase())));
   return where === '' ? '' : ` (${where})`;
 }
 
 /** All lines of such a configuration; and the files that could not be read, with the reason. */
-export function linesHere({ who, places, tree }: Asked) {
+export function linesHere({ who, places, tree }: WhoseSsh) {
   const home = who === 'root' ? places.rootHome : places.home;
   const system = join(tree === '' ? '/' : tree, 'etc/ssh');
   const files = [

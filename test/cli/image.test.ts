@@ -233,6 +233,11 @@ describe('image build', () => {
 // directory. That file is used as long as it was made from newer package lists of Debian (indexes) than the program's
 // own lock file. Only `image build --update`, in a checkout, renews the program's own lock file.
 describe('image update', () => {
+  // It is refused without a builder.
+  beforeEach(() => {
+    mkdirSync(state, { mode: 0o700 });
+    writeFileSync(layoutOf(state).config, '{}');
+  });
   const update = (...argv: string[]) => image('update', '--mirror', mirror.url, ...argv);
   const own = () => readFileSync(join(directory, 'src/image/lock.json'), 'utf8');
   const kernel = async () => /Linux (\S+) for/.exec((await image('info')).out)?.[1];

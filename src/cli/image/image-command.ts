@@ -2,9 +2,11 @@
 import { resolve } from 'node:path';
 import { Option, type Command } from 'commander';
 import type { Layout } from '../../config/layout.ts';
+import { isSetUp, notSetUp } from '../../config/not-set-up.ts';
 import { builtImage } from '../../config/image-prefix.ts';
 import { debianArch, nativeSystem, systemNames, type System } from '../../domain/guest-system.ts';
 import { notEmpty } from '../../command/option-values.ts';
+import { Failed } from '../../system/failure.ts';
 import { readIfThere } from '../../system/files/files.ts';
 import { fieldsOf } from '../../system/socket/json-lines.ts';
 import type { Arch } from '../../image/recipe.ts';
@@ -102,7 +104,12 @@ function addBuild(image: Command, context: CliContext): void {
       ),
   )
     .option('--check', 'only check whether newer packages are available')
-    .action((options: Sources) => build(options, 'state'));
+    .action((options: Sources) => {
+      // Nobody has a use for it, and it is a large download.
+      const layout = layoutFor(options, context, 'look');
+      if (!isSetUp(layout)) throw new Failed(notSetUp(layout));
+      return build(options, 'state');
+    });
 }
 
 const systemOf = (arch: Arch): System => (arch === 'arm64' ? 'aarch64-linux' : 'x86_64-linux');

@@ -43,6 +43,15 @@ describe('the screen of a builder that is ready', () => {
     expect(goneLines(odd, screen)[1]).toBe("  Its last known phase was 'ready'.");
   });
 
+  test('says first that it is drained, and how that ends', () => {
+    const door = { port: 24083, draining: false, refusing: true } as const;
+    const drained = { ...status, door };
+    const [first, second] = aliveLines(drained, { ...screen, directory: '/b' });
+    expect(first).toContain('linuxkit-builder undrain -d /b');
+    expect(second).toBe(aliveLines(status, screen)[0]);
+    expect(aliveLines(status, screen).join()).not.toContain('undrain');
+  });
+
   test('says what its kernel, and what its services came through', () => {
     const at = new Date(screen.now - 60_000).toISOString();
     const complaints = [

@@ -83,6 +83,7 @@ tells('cli-status', {
           givesBack: { memory: false, disk: false },
         },
       }),
+    'it is drained': () => shown({ door: { port: 24083, draining: false, refusing: true } }),
     'the daemon does not respond': () => live({ unheardSince: at }),
     'its job is declared elsewhere': () => shown({}, { job: nixos }),
     'the daemon is of another release': () => [

@@ -1,4 +1,5 @@
 /** The status for a person: one screen, one line a fact. Pure. */
+import { isDrained, undrain } from '../../client/drained.ts';
 import { describeChange } from '../../config/config-changes.ts';
 import { counted } from '../../domain/counted.ts';
 import { describeProblem } from '../../domain/problem.ts';
@@ -51,6 +52,7 @@ export function aliveLines(status: Status, screen: Screen): string[] {
   const { because } = status;
   const lines = [
     ...unheardLines(screen),
+    ...(isDrained(status) ? [drainedLine] : []),
     advice`${status.sentence} (${status.phase}${ifTime(status.since, ` for ${duration(screen.now - Date.parse(status.since))}`)})`,
     ...barLines(status, screen),
     ...(because?.lines ?? []).map((line) => advice`    | ${line}`),
@@ -58,6 +60,9 @@ export function aliveLines(status: Status, screen: Screen): string[] {
   ];
   return lines.map((line) => textFor(line, screen.directory));
 }
+
+/** Before all else: nothing of what follows explains why no build comes. */
+const drainedLine = advice`Drained: new builds are refused. To accept them again: ${undrain}`;
 
 type Fact = readonly [name: string, text: Text | undefined];
 

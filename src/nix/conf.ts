@@ -15,7 +15,12 @@ export interface NixSetting {
 
 /** The definition of a setting that counts: the last one; includes are followed where they stand. */
 export const settingOf = (name: string, path: string, read: ReadText): NixSetting | undefined =>
-  settingsOf(path, read, []).findLast((setting) => setting.name === name);
+  settingsOf(path, read, []).findLast(
+    (setting) => setting.name === name || aliases[setting.name] === name,
+  );
+
+/** Older names that Nix still takes for settings that we look at. */
+const aliases: Readonly<Record<string, string>> = { 'build-max-jobs': 'max-jobs' };
 
 /** True when that value of `builders` keeps Nix from reading the machines file. */
 export function hides(builders: string | undefined, machinesFile: string): boolean {
@@ -42,9 +47,10 @@ export function externalSystems(value: string): readonly string[] | undefined {
 function settingsOf(path: string, read: ReadText, within: readonly string[]): NixSetting[] {
   // Nix itself would go round for ever.
   if (within.includes(path)) return [];
-  const lines = (read(path) ?? '').split('\n').map((line) => line.replace(/#.*/, '').trim());
+  const lines = (read(path) ?? '').split('\n').map((line) => line.replace(/#.*/s, ''));
   return lines.flatMap((line, index): NixSetting[] => {
-    const [first = '', ...rest] = line.split(/\s+/);
+    // Nix knows no other blanks.
+    const [first = '', ...rest] = line.split(/[ \t\r]+/).filter((word) => word !== '');
     if (first === 'include' || first === '!include')
       return settingsOf(resolve(dirname(path), rest.join(' ')), read, [...within, path]);
     if (rest[0] !== '=') return [];

@@ -40,11 +40,16 @@ export function nixesHere(
   const files = settingFiles(options);
   const isSingle = options.variant?.mode === 'single-user';
   const ofDaemon = (name: string) => daemonVariable(name, options.tree, others);
+  const config = ofDaemon('NIX_CONFIG');
   const ofYou = (name: string) => {
     const value = options.env[name];
     return value === undefined ? undefined : { file: 'your environment', value };
   };
-  const inDaemon = finder([...files.daemons, variable], ofDaemon('NIX_CONFIG'), others);
+  const inDaemon = finder(
+    [...files.daemons, variable],
+    config && { ...config, value: unescaped(config) },
+    others,
+  );
   const inAll = finder([...files.daemons, ...files.yours], ofYou('NIX_CONFIG'), others);
   const inYours = finder(files.yours, ofYou('NIX_CONFIG'), others);
   const { etcNix } = options.places;
@@ -59,7 +64,7 @@ export function nixesHere(
 const variable = 'NIX_CONFIG';
 
 function finder(paths: readonly string[], said: Variable | undefined, others: OthersFiles): Find {
-  const read = (path: string) => (path === variable ? said && unescaped(said) : others.read(path));
+  const read = (path: string) => (path === variable ? said?.value : others.read(path));
   const named = (setting: NixSetting) =>
     setting.file === variable && said !== undefined
       ? { ...setting, file: `${variable} in ${said.file}` }

@@ -7,6 +7,10 @@ const machines = '/etc/nix/machines';
 
 describe('builders in nix.conf', () => {
   test.each([
+    ['builders = a\u00a0b\n', 'a\u00a0b', true],
+    ['\ufeffbuilders = a\n', undefined, false],
+    ['builders\t=\ta\tb   c \r\n', 'a b c', true],
+    ['# old:\u2028builders = a\n', undefined, false],
     ['', undefined, false],
     ['cores = 4\n# builders = x\n', undefined, false],
     ['builders = @/etc/nix/machines\n', '@/etc/nix/machines', false],
@@ -26,4 +30,11 @@ describe('builders in nix.conf', () => {
     };
     expect(setting(files)).toBe('b');
   });
+});
+
+test('an older name of a setting counts as the newer does, the last of both', () => {
+  const jobs = (text: string) => settingOf('max-jobs', '/nix.conf', () => text)?.value;
+  expect(jobs('build-max-jobs = 0\n')).toBe('0');
+  expect(jobs('build-max-jobs = 0\nmax-jobs = 2\n')).toBe('2');
+  expect(jobs('max-jobs = 2\nbuild-max-jobs = 0\n')).toBe('0');
 });

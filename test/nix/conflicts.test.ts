@@ -134,6 +134,8 @@ describe('settings that keep builds from us', () => {
     expect(found({ ...named, NIX_CONFIG: 'cores = 1\nbuilders =' })[0]).toMatch(
       /^some-builds NIX_CONFIG .*line 2 .*builders /,
     );
+    // Of your own environment nothing is unescaped.
+    expect(found({ NIX_USER_CONF_FILES: '', NIX_CONFIG: 'cores = 1\\nbuilders =' })).toEqual([]);
     put('nix/store/x', '');
     expect(found(named, undefined, 'linux')[0]).toMatch(/^no-builds .*u\.conf, line 1 sets/);
     expect(found({ NIX_USER_CONF_FILES: '' }, undefined, 'linux')).toEqual([]);

@@ -108,6 +108,20 @@ tells('system', {
     ...words(reasons, written),
     'ENOSPC, and there is room but no inode': () =>
       cannotWrite(join(tree, 'file'), errorOf('ENOSPC'), () => true),
+    'EFBIG, by a limit': () =>
+      cannotWrite(
+        join(tree, 'file'),
+        errorOf('EFBIG'),
+        () => false,
+        () => 3 * 1024 * 1024,
+      ),
+    'EFBIG, by a small limit': () =>
+      cannotWrite(
+        join(tree, 'file'),
+        errorOf('EFBIG'),
+        () => false,
+        () => 512,
+      ),
     'its directory is root’s': () => wordsFor({ folder: '/there', owner: 0 }),
     'its directory is another user’s': () => wordsFor({ folder: '/there', owner: 501 }),
     'its directory is closed': () => wordsFor({ folder: '/there' }),

@@ -47,7 +47,9 @@ export function writeWhole(
 function replace(path: string, data: string | Uint8Array, options: WriteOptions): void {
   const { mode = 0o600, durable = true } = options;
   try {
-    writeFileAtomic.sync(path, data as string | Buffer, { mode, fsync: durable });
+    // Its own write is one system call, which the last bytes of room or a limit cut short without an error.
+    const tmpfileCreated = (unfinished: string) => writeFileSync(unfinished, data, { flag: 'r+' });
+    writeFileAtomic.sync(path, '', { mode, fsync: durable, tmpfileCreated });
   } catch (error) {
     // A mount point cannot be replaced, and is somebody's arrangement: its file is written as it is.
     if (errorCode(error) !== 'EBUSY') throw error;

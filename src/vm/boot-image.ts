@@ -1,8 +1,8 @@
 /** What a VM boots: LinuxKit's triple PREFIX-kernel, PREFIX-initrd.img, PREFIX-cmdline, and our manifest when we made it. */
-import { sha256 } from '../system/digest.ts';
+import { sha256OfFile } from '../system/digest.ts';
 import { readRegular } from '../system/files/others-files.ts';
 import { refusal } from '../system/files/reasons.ts';
-import { closeSync, openSync, readFileSync, readSync, statSync } from 'node:fs';
+import { closeSync, openSync, readSync, statSync } from 'node:fs';
 import * as v from 'valibot';
 import type { System } from '../domain/guest-system.ts';
 import { Exit, Failed, errorCode, type Recovery } from '../system/failure.ts';
@@ -116,12 +116,9 @@ function checkSame(path: string, { sha256, size }: v.InferOutput<typeof file>, f
   const sizes = `${path} has ${found} bytes instead of ${size}`;
   if (found < size) throw bad('image-truncated', sizes, Exit.dataError);
   if (found > size) throw bad('image-wrong-hash', sizes, Exit.dataError);
-  if (full && hashOfFile(path) !== sha256)
+  if (full && sha256OfFile(path) !== sha256)
     throw bad('image-wrong-hash', `the content of ${path} has changed`, Exit.dataError);
 }
-
-/** SHA-256 of a whole file. */
-export const hashOfFile = (path: string): string => sha256(readFileSync(path));
 
 /** x86: Documentation/arch/x86/boot.rst; arm64: Documentation/arch/arm64/booting.rst; `MZ...zimg`: an EFI zboot image. */
 function checkKernel(path: string, wanted: System | undefined): void {

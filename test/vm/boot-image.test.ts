@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { bundleAt, checkBootImage, hashOfFile, readManifest } from '../../src/vm/boot-image.ts';
+import { sha256OfFile } from '../../src/system/digest.ts';
+import { bundleAt, checkBootImage, readManifest } from '../../src/vm/boot-image.ts';
 import { fakeKernel } from '../fakes/fake-image.ts';
 
 let directory = '';
@@ -22,7 +23,7 @@ afterEach(() => rmSync(directory, { recursive: true }));
 
 const writeManifest = () => {
   const { kernel, initrd, cmdline, manifest } = bundle();
-  const file = (path: string, size: number) => ({ sha256: hashOfFile(path), size });
+  const file = (path: string, size: number) => ({ sha256: sha256OfFile(path), size });
   writeFileSync(
     manifest,
     JSON.stringify({

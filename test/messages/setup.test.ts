@@ -20,6 +20,7 @@ import { declaredElsewhere, startsAtBoot } from '../../src/setup/configure/login
 import { newSettings } from '../../src/setup/configure/new-settings.ts';
 import { settleRoot } from '../../src/setup/configure/root-part.ts';
 import { showPlan } from '../../src/setup/configure/show-plan.ts';
+import { portWarnings } from '../../src/setup/configure/port-warnings.ts';
 import { describeSizes, sizeWarnings } from '../../src/setup/configure/size-warnings.ts';
 import { describeOthers, directoryProblems, noModes } from '../../src/setup/directories.ts';
 import * as legacy from '../../src/setup/legacy.ts';
@@ -274,6 +275,8 @@ tells('setup', {
     'a better program': () =>
       describeGain({ kept: 'QEMU', better: 'vfkit', name: 'vfkit', why: 'it starts sooner' }),
     'a new builder': () => describeSizes({ ...parsed.config }, { ...host, performanceCores: 4 }),
+    'a port that is for root': () =>
+      portWarnings({ door: 'tcp', port: 80 }, { uid: 501, least: 1024 }),
     'sizes that disappoint': () =>
       sizeWarnings({ cpus: 1, memoryMiB: 1024, maxJobs: 4, diskGiB: 80 }, { diskFreeGiB: 3 }),
   },

@@ -28,6 +28,7 @@ import {
 import { planOf } from './configure-plan.ts';
 import { adviseRestart } from './effects.ts';
 import type { ConfigureFlags } from './request.ts';
+import { leastPort, portWarnings } from './port-warnings.ts';
 import { sizeWarnings, describeSizes } from './size-warnings.ts';
 import { advice, ours, type Text } from '../../system/advice.ts';
 
@@ -120,6 +121,7 @@ function warningsFor(
     ...featureWarnings(config.features, guest.kvm),
     ...extraSystemWarnings(config, guest.i686),
     ...sizeWarnings(config, hostFacts(run.flags.root)),
+    ...portWarnings(config, { uid: process.geteuid?.(), least: leastPort() }),
     ...warningsOf({ ...run, variant: nix, system, ownSystem, env: run.context.env }),
     ...new Set(ofSsh),
   ];

@@ -146,6 +146,15 @@ if [ "$code" = 69 ] && [ "$found" != "$node" ] && [ -f "$node" ] && [ -x "$node"
     follow daemon
 fi
 [ -z "$stopping" ] || leave 0
+# SIGABRT is how Node ends where its heap may not grow, SIGKILL how the system ends a program for want of memory.
+case $code in
+134 | 137)
+    why="The daemon was killed by signal $((code - 128)). If nobody did that, memory had run out: this machine's, or what a limit \
+leaves of it. If it happens again, give the guest less memory: linuxkit-builder configure -m MIB."
+    say "$why"
+    say "$why" >>"$output"
+    ;;
+esac
 if [ "$code" = 69 ]; then
     say "The daemon was not started: $found is too old. Put a newer Node on the PATH, run linuxkit-builder configure, then \
 linuxkit-builder start."

@@ -169,6 +169,17 @@ describe('the launcher', { timeout: 60_000 }, () => {
     expect(output()).toBe(told(values.node));
   });
 
+  test.each([
+    ['KILL', 137],
+    ['ABRT', 134],
+  ])('says why a daemon that died of %s has probably died', async (signal, code) => {
+    script(values.node, `kill -${signal} $$`);
+    const run = launch(0);
+    expect(await run.ended).toBe(code);
+    expect(run.said()).toContain('memory');
+    expect(output()).toContain('memory');
+  });
+
   test('leaves with what the daemon left with otherwise', async () => {
     script(values.node, 'exit 70');
     expect(await launch(0).ended).toBe(70);

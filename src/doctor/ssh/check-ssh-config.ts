@@ -40,12 +40,17 @@ export async function configFault(
   const alone = await asker.ask({ ssh, file: ['-F', ours], argv: [alias] });
   if (alone.kind !== 'listed') return undefined;
   const all = await asker.ask({ ssh, file, argv: [alias] });
-  if (all.kind === 'unfinished') return unfinishedFault({ ...facts, who });
-  if (all.kind === 'refused')
-    return { code: 'ssh-config-refused', ...refusedIn(all.words, { ...facts, who }) };
+  const asked = { ...facts, who };
+  if (all.kind === 'unfinished') return unfinishedFault(asked);
+  if (all.kind === 'refused') return refusedFault(all.words, asked);
   const strays = strayOptions(alone.text, all.text);
   return strays.length === 0 ? undefined : straysFault(strays, { facts, who });
 }
+
+const refusedFault = (...asked: Parameters<typeof refusedIn>): SshFault => ({
+  code: 'ssh-config-refused',
+  ...refusedIn(...asked),
+});
 
 async function straysFault(
   strays: readonly StrayOption[],

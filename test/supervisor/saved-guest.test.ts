@@ -28,6 +28,7 @@ import {
   readSaved,
   takeSaved,
 } from '../../src/supervisor/idle/saved-guest.ts';
+import { noteBegun } from '../../src/supervisor/suspend/suspend-trial.ts';
 
 /** Inodes of what was brought onto the medium. */
 const flushed = vi.hoisted(() => {
@@ -166,6 +167,12 @@ test.each<[string, Partial<Host>, Accelerator, boolean]>([
   const difference = differenceIn(now(host), now({ ...host, ...change }));
   if (isSame) expect(difference).toBeUndefined();
   else expect(difference).toContain('another system or processor');
+});
+
+test('the name of the file that says that a trial begins is on the medium before it does', () => {
+  flushed.length = 0;
+  noteBegun(layout, 'a');
+  expect(flushed).toContain(statSync(layout.state).ino);
 });
 
 test('that there is no record is on the medium before a guest boots', () => {

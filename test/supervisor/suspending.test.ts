@@ -277,6 +277,8 @@ test('what kills the daemon as it is saved, or resumed, is tried twice and no mo
     const { suspending } = rig({ planned: resumed });
     suspending.note({ type: 'resumes' });
     expect(readTrial(layout)?.begun).toBe(1);
+    // It is no failure yet, even if it is the second.
+    expect(suspending.givenUp).toBeUndefined();
     // The next daemon's guest boots.
     const next = rig();
     next.suspending.noteReady(next.scope);

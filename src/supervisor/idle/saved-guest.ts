@@ -54,12 +54,7 @@ export type Taken = SavedGuest | { readonly unfit: string } | undefined;
 export function takeSaved(layout: Place): Taken {
   if (!isRecorded(layout)) {
     // Whoever removed it may have died before that was on the medium. Where a directory cannot be flushed there never was one.
-    try {
-      flush(layout.state);
-    } catch (error) {
-      if (!cannotFlush.has(errorCode(error) ?? ''))
-        throw new Failed(cannotWrite(layout.state, error), { cause: error });
-    }
+    flushDirectory(layout.state);
     forgetMemory(layout);
     return undefined;
   }
@@ -163,6 +158,16 @@ function payloadOf(path: string): string {
     return 'none';
   } finally {
     if (fd !== undefined) closeSync(fd);
+  }
+}
+
+/** That a name in it is there, or is gone, is on the medium. */
+export function flushDirectory(path: string): void {
+  try {
+    flush(path);
+  } catch (error) {
+    if (!cannotFlush.has(errorCode(error) ?? ''))
+      throw new Failed(cannotWrite(path, error), { cause: error });
   }
 }
 

@@ -2,10 +2,12 @@
  * Whether a guest goes on from a file on this machine, as it was tried: no program tells, so the first that is suspended is resumed at once,
  * while nobody waits. What did not go well twice is not done again.
  */
+import { dirname } from 'node:path';
 import * as v from 'valibot';
 import type { Layout } from '../../config/layout.ts';
 import type { Accelerator } from '../../domain/vm-programs.ts';
 import { asSentence, plainly } from '../../system/advice.ts';
+import { flushDirectory } from '../idle/saved-guest.ts';
 import { inMarks } from '../../system/plain-text.ts';
 import { Failed, type Failure } from '../../system/failure.ts';
 import { readIfThere, writeWhole } from '../../system/files/files.ts';
@@ -163,6 +165,8 @@ function write({ suspendTrial }: TrialPlace, trial: Trial): void {
   if (JSON.stringify(before) === JSON.stringify(trial)) return;
   try {
     writeWhole(suspendTrial, `${JSON.stringify(trial)}\n`);
+    // A machine that goes down in the next moment would forget the new file's name.
+    flushDirectory(dirname(suspendTrial));
   } catch (error) {
     // No room: it is tried again.
     if (!(error instanceof Failed)) throw error;

@@ -79,6 +79,8 @@ export class Trials {
   /** Of the guest that there is; without one, of what was tried last. */
   givenUp(scope: Scope | undefined): GivenUp | undefined {
     const { layout, clock } = this.#options;
+    // One that is under way counts as failed for whoever comes after us, not for us.
+    if (this.#onTrial !== undefined) return undefined;
     return givenUp(layout, clock.now(), scope?.running.guest?.keeping.basis);
   }
 

@@ -31,6 +31,7 @@ const events: readonly Event[] = [
   { type: 'suspended', saved: undefined },
   { type: 'not-suspended' },
   { type: 'not-suspended', inUse: true },
+  { type: 'no-files' },
   { type: 'resumes' },
   { type: 'wanted', why: 'a client waits' },
   { type: 'vm-launched' },
@@ -363,6 +364,16 @@ describe('a guest that nobody needs', () => {
     expect(after(lost, { type: 'children-gone' }).effects).toEqual([
       { type: 'launch', afresh: true },
     ]);
+  });
+
+  test('leaves no file where the settings want none any more', () => {
+    const away: State = { phase: 'away', since: 0, why: asked, saved };
+    const { state, effects } = after(away, { type: 'no-files' });
+    expect(state).toEqual({ phase: 'away', since: 0, why: asked });
+    expect(effects).toEqual([{ type: 'discard-saved' }]);
+    expect(after(state, { type: 'no-files' })).toEqual({ state, effects: [] });
+    for (const other of reachable.filter(({ phase }) => phase !== 'away'))
+      expect(after(other, { type: 'no-files' }).effects).toEqual([]);
   });
 
   test('is resumed by whoever wants it, and boots afresh for a restart, or where it does not go on', () => {

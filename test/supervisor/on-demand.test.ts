@@ -1,5 +1,5 @@
 /** The whole supervisor, whose guest goes when nobody needs it and comes back for whoever does. */
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { vmPrograms } from '../../src/domain/vm-programs.ts';
 import type { DoorControl } from '../../src/supervisor/daemon/door-control.ts';
@@ -17,9 +17,14 @@ import { plainly } from '../../src/system/advice.ts';
 const idle = { after: '1 min', how: 'stop', onBattery: 'same', onLowMemory: 'same' } as const;
 
 /** A supervisor with a guest that goes after a minute, and its door on a port that stays. */
-async function rig(world: World, first?: Event, stages?: readonly string[]) {
+async function rig(
+  world: World,
+  first?: Event,
+  stages?: readonly string[],
+  how: 'auto' | 'stop' = 'stop',
+) {
   const port = await freePort();
-  const config = { ...world.config, port, idle };
+  const config = { ...world.config, port, idle: { ...idle, how } };
   const ready = await readyIn(world, {
     config,
     ...(first && { first }),
@@ -316,6 +321,25 @@ test('may begin without a guest', async () => {
   await seen(() => doorControl.hasWaiting);
   await getReady();
   client.socket.destroy();
+  supervisor.dispatch({ type: 'stop' });
+  await reaches('stopped');
+});
+
+test('deletes the file of a suspended guest when the settings say that it is to be stopped', async () => {
+  await using world = await World.make();
+  const { layout } = world;
+  const saved = { bytes: 1, at: '2026-01-01T00:00:00.000Z' };
+  const why = { type: 'not-needed-yet' } as const;
+  writeFileSync(layout.memory, 'its memory');
+  writeFileSync(layout.suspended, '{}');
+  const first = { type: 'rest', why, saved } as const;
+  const { supervisor, until: reaches, seen } = await rig(world, first, undefined, 'auto');
+  expect(supervisor.status().away).toMatchObject({ guest: 'suspended' });
+  await seen(() => supervisor.status().door !== undefined);
+  expect(existsSync(layout.memory)).toBe(true);
+  supervisor.settle({ config: { ...world.config, idle }, problems: [] });
+  expect(supervisor.status().away).toMatchObject({ guest: 'stopped' });
+  expect([layout.memory, layout.suspended].some(existsSync)).toBe(false);
   supervisor.dispatch({ type: 'stop' });
   await reaches('stopped');
 });

@@ -138,6 +138,20 @@ function commit(
   }
 }
 
+/** The settings want none any more. Where it cannot be removed the next start says so. */
+export function discardUnwanted({
+  layout,
+  log,
+  isOurs,
+}: Pick<SavingOptions, 'layout' | 'log' | 'isOurs'>): void {
+  try {
+    if (isOurs()) discardSaved(layout);
+    log('info', 'saved-guest-discarded');
+  } catch (error) {
+    log('warn', 'saved-guest-not-discarded', { failure: failureOf(error) });
+  }
+}
+
 const noteStep = ({ log }: Saving, name: string): void => log('debug', 'suspend-step', { name });
 
 /** The kind of a guest that does not go on, as {@link VmMemory.takeBack} has it. */

@@ -5,7 +5,7 @@ import type { Config } from '../../config/config.ts';
 import { failureOf, type Failure } from '../../system/failure.ts';
 import type { Scope } from '../scope.ts';
 import type { Effect, Event, Rest } from '../lifecycle/state.ts';
-import { halted, saveGuest, type SavingOptions } from './save-guest.ts';
+import { discardUnwanted, halted, saveGuest, type SavingOptions } from './save-guest.ts';
 import { obstacles, obstacleTo, type SuspendObstacle } from './suspend-obstacle.ts';
 import { Trials } from '../suspend/trials.ts';
 import type { GivenUp } from '../suspend/suspend-trial.ts';
@@ -55,9 +55,10 @@ export class Suspending {
     return config()?.idle.how === 'stop' ? undefined : this.#trials.givenUp(scope());
   }
 
-  perform(effect: Extract<Effect, { type: 'suspend' | 'cancel-suspend' }>): void {
+  perform(effect: Extract<Effect, { type: 'suspend' | 'cancel-suspend' | 'discard-saved' }>): void {
     const scope = this.#options.scope();
-    if (effect.type === 'cancel-suspend') this.#cancel();
+    if (effect.type === 'discard-saved') discardUnwanted(this.#options);
+    else if (effect.type === 'cancel-suspend') this.#cancel();
     else if (scope !== undefined) this.#begin(scope, effect.why);
   }
 

@@ -95,6 +95,12 @@ const isAway: Handler<'away'> = (state, event, now) => {
       return starting(1, now);
     case 'restart':
       return startingAfresh(now);
+    case 'no-files': {
+      const { phase, since, why, saved } = state;
+      return saved === undefined
+        ? stay(state)
+        : enter({ phase, since, why }, { type: 'discard-saved' });
+    }
     default:
       return stay(state);
   }

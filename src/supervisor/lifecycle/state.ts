@@ -152,6 +152,8 @@ export type Event =
   | ({ readonly type: 'suspended'; readonly saved: Saved | undefined } & Instead)
   /** It runs on. `inUse`: somebody is in it, or it does not say. */
   | ({ readonly type: 'not-suspended'; readonly inUse?: true } & Instead)
+  /** The settings are others: what is in memory shall be in no file. */
+  | { readonly type: 'no-files' }
   /** This start found a guest that goes on from its file. */
   | { readonly type: 'resumes' }
   /** Somebody needs the guest: a client of ssh waits at the door, or a person asks. `isTrial`: nobody does, but it is seen whether it comes back. */
@@ -176,6 +178,8 @@ export type Effect =
   | { readonly type: 'suspend'; readonly why: Rest }
   /** Somebody wants it: have it run on, if that can be. */
   | { readonly type: 'cancel-suspend' }
+  /** Remove the file of a guest that is away. */
+  | { readonly type: 'discard-saved' }
   /** End the current start: cancel its waits, then guest, VM and network in order; ends in `children-gone`. */
   | { readonly type: 'end-children' }
   | { readonly type: 'retry-after'; readonly ms: number }

@@ -807,6 +807,34 @@ test('the service of NixOS, twice, and then off', needs(evaluator), () => {
   expect(snapshot(tree)).toEqual(theirs);
 });
 
+// What docs say of keys that may have been copied: they are deleted, and the module makes others.
+test.each([
+  ['darwin', 'system/activationScripts/extraActivation/text', '_linuxkit-builder'],
+  ['nixos', 'systemd/services/linuxkit-builder/serviceConfig/ExecStartPre', 'linuxkit-builder'],
+] as const)(
+  "a key of root's that was deleted is made anew: %s",
+  needs(evaluator),
+  (name, path, account) => {
+    using machine = fakeMac();
+    const { sets } = moduleOf(name, { said: { enable: true }, isWritten: name === 'nixos' });
+    const on = (at(sets, path) as string).replace(/^\+/, '');
+    mkdirSync(join(machine.tree, 'var/lib/linuxkit-builder'), { recursive: true });
+    writeFileSync(join(machine.tree, `accounts/.Users.${account}`), 'UniqueID 347\n');
+    const key = join(machine.tree, 'etc/nix/linuxkit-builder/client_ed25519');
+    const keys = [1, 2].map(() => {
+      expect(machine.run(on)).toMatchObject({ status: 0, err: '' });
+      const found = {
+        private: readFileSync(key, 'utf8'),
+        public: readFileSync(`${key}.pub`, 'utf8'),
+      };
+      rmSync(key);
+      return found;
+    });
+    expect(new Set(keys.map((each) => each.private)).size).toBe(2);
+    expect(new Set(keys.map((each) => each.public)).size).toBe(2);
+  },
+);
+
 /** Folders with the real things: of a user's machine, or of a public CI. */
 const { NIX_DARWIN, NIXPKGS_LIB } = process.env;
 const sources: Need = {

@@ -31,7 +31,9 @@ export const describeToOwner = ({ quotes, ...problem }: Problem): Text =>
 
 /** A problem in one line, value included. */
 export function describeProblem({ path, value, message, hint }: Problem): Text {
-  const shown = value === undefined ? '' : ` = ${JSON.stringify(value)}`;
+  // JSON has no word for Infinity, which JSON.parse makes of 1e400.
+  const text = typeof value === 'number' ? String(value) : JSON.stringify(value);
+  const shown = value === undefined ? '' : ` = ${text}`;
   const wrong = `${path}${shown}: ${asSentence(message)}`;
   return hint === '' ? wrong : advice`${wrong} ${hint}`;
 }

@@ -154,6 +154,12 @@ describe('what is refused', () => {
     },
   );
 
+  test('a number that JSON cannot say is shown as it was read', () => {
+    const parsed = parseConfig('{"cpus":1e400}', host);
+    const said = parsed.ok ? [] : parsed.problems.map(describeProblem).map(plainly);
+    expect(said).toEqual([expect.stringMatching(/^cpus = Infinity: /)]);
+  });
+
   test('a number that no machine could have is told once', () =>
     expect(problemsOf({ cpus: 513, memoryMiB: 99_000_000 }).map(({ path }) => path)).toEqual([
       'cpus',

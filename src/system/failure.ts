@@ -84,6 +84,7 @@ export class Failed extends Error {
 /** What was thrown, as a Failure; a bug becomes `bug` with its stack in the lines. `program-incomplete` where a module was not found. */
 export function failureOf(thrown: unknown): Failure {
   if (thrown instanceof Failed) return thrown.failure;
+  if (lacksMemory(thrown)) return outOfMemory;
   const error = thrown instanceof Error ? thrown : new Error(String(thrown));
   if (noModule.has(errorCode(error) ?? '')) return incomplete(error);
   return {
@@ -108,6 +109,28 @@ const incomplete = ({ message }: Error): Failure => ({
   // Behind the first line Node lists the files that asked for it.
   lines: message.split('\n', 1),
 });
+/** Of the system and of Node. V8 throws a plain RangeError, as for other things too: it is believed where a limit can be the reason. */
+const lacksMemory = (thrown: unknown): boolean =>
+  ['ENOMEM', 'ERR_MEMORY_ALLOCATION_FAILED'].includes(errorCode(thrown) ?? '') ||
+  (thrown instanceof RangeError && errorCode(thrown) === undefined && isMemoryLimited());
+
+/** By `ulimit -v` or `-d`, whose units in that report are another in each version of Node. */
+function isMemoryLimited(): boolean {
+  const { userLimits = {} } = process.report.getReport() as {
+    readonly userLimits?: Readonly<Record<string, { readonly soft: unknown }>>;
+  };
+  return Object.entries(userLimits).some(
+    ([name, { soft }]) => /^(virtual_memory|data_seg_size)_/.test(name) && soft !== 'unlimited',
+  );
+}
+
+const outOfMemory: Failure = {
+  kind: 'out-of-memory',
+  message: 'There is not enough memory.',
+  hint: 'Quit other programs, or raise the limit of memory: that of the service or container, or of the shell (ulimit -v, ulimit -d).',
+  exit: Exit.osError,
+  recovery: 'retry',
+};
 
 /** The `code` of a Node system error (`ENOENT`), or undefined. */
 export function errorCode(thrown: unknown): string | undefined {

@@ -104,6 +104,7 @@ tells('system', {
       return failureOf(Object.assign(new Error(message), { code: 'MODULE_NOT_FOUND' }));
     },
   },
+  Memory: { 'has run out': () => failureOf(errorOf('ENOMEM')) },
   'A file cannot be written': {
     ...words(reasons, written),
     'ENOSPC, and there is room but no inode': () =>

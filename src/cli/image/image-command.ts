@@ -105,11 +105,14 @@ function addBuild(image: Command, context: CliContext): void {
   )
     .option('--check', 'only check whether newer packages are available')
     .action((options: Sources) => {
-      // Nobody has a use for it, and it is a large download.
-      const layout = layoutFor(options, context, 'look');
-      if (!isSetUp(layout)) throw new Failed(notSetUp(layout));
+      refuseWithoutBuilder(layoutFor(options, context, 'look'));
       return build(options, 'state');
     });
+}
+
+/** Nobody has a use for that image, and it is a large download. */
+function refuseWithoutBuilder(layout: Layout): void {
+  if (!isSetUp(layout)) throw new Failed(notSetUp(layout));
 }
 
 const systemOf = (arch: Arch): System => (arch === 'arm64' ? 'aarch64-linux' : 'x86_64-linux');

@@ -3,6 +3,9 @@ import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { withRoots } from '../../src/host/system-paths.ts';
+import { SshAsker } from '../../src/nix/ssh/ask-ssh.ts';
+import { userSsh } from '../../src/nix/ssh/user-ssh.ts';
 import { newerOptions } from '../../src/nix/ssh/newer.ts';
 import { removeLine } from '../../src/nix/ssh/refused.ts';
 import { leftFor } from '../../src/nix/ssh/taken-back.ts';
@@ -123,6 +126,24 @@ describe('an option for every host that is newer than our oldest ssh', needs(new
       expect(newerIn(rig.read(sshConfig))).toEqual(['SessionType']);
     },
   );
+
+  // Once our file says it, those lines would still count first: our line has to go above them in the same run.
+  test.each([
+    ['above', false],
+    ['below', true],
+  ])('is taken back by one run where lines %s ours set it', async (where, takenIn) => {
+    using rig = configureRig();
+    const { layout, tree } = rig;
+    await rig.run('--no-root');
+    const include = `Match all\n  Include "${layout.sshConfig}"\n`;
+    const option = 'Match host nix-*\n  SessionType none\n';
+    writeConfig(rig, where === 'above' ? option + include : include + option);
+    const { signal } = new AbortController();
+    const context = { env: process.env, signal };
+    const places = withRoots({ ...rig.places, rootHome: join(tree, 'elsewhere') });
+    const found = await userSsh({ layout, places, tree, context, asker: new SshAsker(signal) });
+    expect(found.known).toMatchObject({ takenIn, takenBack: [{ name: 'SessionType' }] });
+  });
 
   test('is named with file and line where it is set for the guest itself', async () => {
     using rig = configureRig();

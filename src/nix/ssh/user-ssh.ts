@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import type { Layout } from '../../config/layout.ts';
 import { daemonVariable } from '../daemon-environment.ts';
 import type { SystemPaths } from '../../host/system-paths.ts';
-import { loopbackOf, newerOptions, saidIn } from './newer.ts';
+import { configLines, setsOption } from './config-lines.ts';
+import { loopbackOf, newerOptions, saidIn, type NewerOption } from './newer.ts';
 import { describeLeft, takenBack, type TakenBack } from './taken-back.ts';
 import { describeRefused, refusedIn } from './refused.ts';
 import { unfinishedIn } from './unfinished.ts';
@@ -48,14 +49,15 @@ export async function userSsh(world: World & { readonly layout: Layout }): Promi
     places.home === places.rootHome
       ? undefined
       : await isTakenIn({ ours: layout.sshConfig, file, asker });
-  return foundIn(takenIn, await userTakenBack(world));
+  const found = foundIn(takenIn, await userTakenBack(world));
+  return lostAbove(found, layout.sshConfig, join(places.home, '.ssh/config'));
 }
 
 /** And of root's, as far as we may read it. */
 export async function rootSsh(world: World & { readonly sudo: boolean }): Promise<SshFound> {
   const { sshConfig: ours, ssh: file } = world.places.roots;
   const takenIn = await isTakenIn({ ours, file, asker: world.asker });
-  return foundIn(takenIn, await rootTakenBack(world));
+  return lostAbove(foundIn(takenIn, await rootTakenBack(world)), ours, file);
 }
 
 const foundIn = (
@@ -67,6 +69,20 @@ const foundIn = (
   isUnfinished,
   refused,
 });
+
+/** ssh takes ours in as it is; but an option that ours is to say now is set by lines above it, and those count first. */
+function lostAbove(found: SshFound, ours: string, file: string): SshFound {
+  const { read } = new OthersFiles();
+  const { takenIn, takenBack: said } = found.known;
+  const before = read(ours) ?? '';
+  const isNew = ({ name }: NewerOption) => !before.includes(`${name} `);
+  const [above = ''] = (read(file) ?? '').split(ours, 1);
+  const lines = configLines([file], { read: () => above, home: '' });
+  const isLost = said.filter(isNew).some(({ name }) => lines.some(setsOption(name.toLowerCase())));
+  return takenIn === true && isLost
+    ? { ...found, known: { ...found.known, takenIn: false } }
+    : found;
+}
 
 /** What a person is to know of it, a sentence or two each. */
 export const describeFound = (

@@ -2,6 +2,7 @@
 // usage: node scripts/number-behaviour.js   after a sentence was put in, moved or taken out
 import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { format, resolveConfig } from 'prettier';
 
 const root = join(import.meta.dirname, '..');
 const page = join(root, 'docs/behaviour.md');
@@ -11,6 +12,11 @@ rewrite(page, (text) =>
     numbers.set(sentence, numbers.size + 1);
     return `${numbers.size}. ${sentence}`;
   }),
+);
+// A number of three digits may be followed by two spaces.
+writeFileSync(
+  page,
+  await format(readFileSync(page, 'utf8'), { ...(await resolveConfig(page)), filepath: page }),
 );
 for (const name of readdirSync(join(root, 'test'), { recursive: true }))
   if (name.endsWith('.test.ts'))

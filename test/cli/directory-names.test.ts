@@ -11,9 +11,9 @@ import { plainly } from '../../src/system/advice.ts';
 
 // Root's part needs root's rights.
 
-// Behaviour 16: A state directory is recognised as the same builder under every name that leads to it, such as a link,
-// a name in a different case, or one with a trailing slash. Each command uses the name under which the builder is
-// registered with Nix.
+// Behaviour 17: A state directory is recognised as the same builder under every name that leads to it, such as a
+// link, a name in a different case, or one with a trailing slash. Each command uses the name under which the builder
+// is registered with Nix.
 describe('a builder by another name', needs('root'), () => {
   test('is the same to every verb', async () => {
     using rig = configureRig();
@@ -52,7 +52,7 @@ describe('a builder by another name', needs('root'), () => {
   });
 });
 
-// Behaviour 17: If the default state directory, which depends on the environment, has changed since the builder was
+// Behaviour 18: If the default state directory, which depends on the environment, has changed since the builder was
 // configured, each command uses the directory of the builder that is registered with Nix, and says so. A directory
 // named on the command line is used as it is.
 describe('a builder that is not where the default is now', needs('root'), () => {

@@ -62,8 +62,8 @@ const punch = () => {
   truncateSync(layout.disk, 64 * 1024 ** 2);
 };
 
-// Behaviour 102: If the guest is away, `gc` and `trim` bring it back, and say so. `gc` waits until no clients are in
-// the guest. What `gc` frees returns to the host.
+// Behaviour 129: If the guest is away, `gc` and `trim` bring it back, and say so. `gc` waits until no clients are in
+// the guest, and what it frees returns to the host.
 describe('gc', () => {
   test('holds new connections, deletes, and says what store and disk take then', async () => {
     const gc = () => (punch(), collected);

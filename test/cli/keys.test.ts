@@ -33,7 +33,7 @@ const run = (...argv: string[]) =>
     env: { PATH: process.env['PATH'] ?? '', HOME: tree, LINUXKIT_BUILDER_TREE: tree },
   });
 
-// Behaviour 145: `keys renew` replaces every key and changes nothing else. It works only while no daemon is running.
+// Behaviour 184: `keys renew` replaces every key and changes nothing else. It works only while no daemon is running.
 test('are all others, and those who know them are told', needs('root'), () => {
   expect(run('configure', '-c', '1').status).toBe(0);
   const { clientKey, rootKey, hostKey, config } = layout();

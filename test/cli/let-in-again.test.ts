@@ -69,7 +69,8 @@ async function failureIn(verb: string): Promise<Failure> {
   );
 }
 
-// Behaviour 82: If `stop`, `restart` or `suspend` fails after it has waited for builds, new builds are let in again.
+// Behaviour 105: If `stop`, `restart` or `suspend` fails after it has waited for builds, the door lets in new builds
+// again.
 test.each([
   ['suspend', 'daemon-refused'],
   ['restart', 'daemon-refused'],

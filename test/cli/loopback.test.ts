@@ -56,8 +56,8 @@ const words = (...argv: readonly string[]) => [
 const run = (...argv: readonly string[]) =>
   spawnSync('unshare', words(...argv), { env: env(), encoding: 'utf8' });
 
-// Behaviour 33: If the loopback interface is down, as in a container without a network, `configure`, `doctor`, `start`
-// and the daemon say so, and show the command that brings it up.
+// Behaviour 49: If the loopback interface is down, as in a container without a network, `configure`, `doctor`,
+// `start` and the daemon say so, and show the command that brings it up.
 describe('without a loopback interface', needs(isolation), () => {
   test('configure warns, and doctor has a check for it', () => {
     const configured = run('configure', '--no-root', '-q');

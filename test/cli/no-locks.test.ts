@@ -46,8 +46,8 @@ const verbs: Readonly<Record<string, (rig: Rig) => Promise<unknown>>> = {
 
 const kinds = ['NFS without a lock daemon', 'a server that does not answer'] as const;
 
-// Behaviour 14: If a file system does not support locks, or does not answer a request for one, every command says so at
-// once instead of waiting. `doctor` checks for this.
+// Behaviour 15: If a file system does not support locks, or does not answer a request for one, every command says so
+// instead of waiting. `doctor` checks for this.
 describe('without locks', needs('Linux'), () => {
   const rows = Object.keys(verbs).flatMap((verb) => kinds.map((kind) => [verb, kind] as const));
   test.each(rows)('%s says so, and waits for nobody: %s', async (verb, kind) => {

@@ -46,8 +46,8 @@ describe('without systemd', needs(hiding), () => {
     });
   }
 
-  // Behaviour 160: On a Linux system without systemd, `configure --autostart` warns that nothing will start the daemon,
-  // and so does `doctor`. systemctl is not called.
+  // Behaviour 200: On a Linux system without systemd, `configure --autostart` and `doctor` warn that nothing will
+  // start the daemon. systemctl is not called.
   test('configure and doctor say that nothing starts the daemon', () => {
     const configured = run('configure', '--no-root', '--autostart');
     expect(configured.status, configured.stderr).toBe(0);

@@ -43,8 +43,8 @@ test('is an argument to the program of the system, where there is a desktop', ()
   expect(noticeOf(text, { ...env, PATH: '/nonexistent' }, 'linux')).toBeUndefined();
 });
 
-// Behaviour 116: When the daemon gives up, the desktop shows one notification. It shows none if `notifications` is
-// `false`, or if the daemon has no desktop session, as at boot or with a nix-darwin or NixOS module.
+// Behaviour 145: When the daemon gives up, the desktop shows one notification. It shows none if `notifications` is
+// `false`, or if the daemon has no desktop session, as at boot or with a declared builder.
 test('is shown once each time that it gives up', () => {
   const shown: Notice[] = [];
   const env = { PATH: bin, DBUS_SESSION_BUS_ADDRESS: 'unix:path=/x' };

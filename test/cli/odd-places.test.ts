@@ -38,8 +38,8 @@ beforeAll(async () => {
 });
 afterAll(() => program[Symbol.dispose]());
 
-// Behaviour 20: If something else is in the place of one of our files or directories, or of one of ssh's, `configure`
-// names it, changes nothing, and does not call it a bug.
+// Behaviour 32: If something else is in the place of one of our files or directories, or of one of ssh's files,
+// `configure` names it and changes nothing.
 describe('configure says what is in its way', () => {
   test.each<[string, (file: string) => void, string | undefined]>([
     ['a file in place of ~/.ssh', (file) => writeFileSync(dirname(file), ''), 'cannot-write'],
@@ -93,8 +93,8 @@ test('a byte order mark before the settings is no fault', () => {
   });
 });
 
-// Behaviour 175: Every command works, or says why it cannot, even for a user without an entry in the system's user
-// database, or without the variable `HOME`. `configure` says why such a user cannot have a builder.
+// Behaviour 224: A user without an entry in the system's user database cannot have a builder, and `configure` says
+// so. Every other command works for such a user, or says why it cannot, even without the variable `HOME`.
 describe('a user without an entry in the user database', needs('root'), () => {
   const run = (env: NodeJS.ProcessEnv, ...argv: string[]) =>
     spawnSync(process.execPath, [program.main, ...argv], {
@@ -196,9 +196,9 @@ test('a chroot without /dev is named as that', needs(hiding), () => {
 /** What runs a program as the first process of a container. */
 const asFirst = ['-pf', '--mount-proc', '--kill-child', process.execPath] as const;
 
-// Behaviour 208: A daemon that is the first process of a container is found and stopped like any other. If `start` is
-// the first process, it does not start a daemon, because the daemon would end with it. Instead, `start` tells you to
-// run `daemon`.
+// Behaviour 225: A daemon that is the first process of a container is found and stopped like any other. As a
+// container's first process, `start` starts no daemon, because the daemon would end with it, and tells you to run
+// `daemon` instead.
 test(
   'a daemon with pid 1 is stopped by another process of its container',
   needs('root', 'Linux'),
@@ -257,7 +257,7 @@ test('a folder for temporary files that is not there is named where one is neede
   expect(readFileSync(rig.layout.sshConfig, 'utf8')).toContain('BindInterface');
 });
 
-// Behaviour 174: A umask that denies you access to your own files, or a working directory that no longer exists, does
+// Behaviour 222: A umask that denies you access to your own files, or a working directory that no longer exists, does
 // not stop any command.
 describe('what a shell hands down', () => {
   const inShell = (script: string) => {
@@ -300,7 +300,7 @@ describe('what a shell hands down', () => {
     what: "flock, ssh, ps and QEMU in the system's own places",
     isMet: ['flock', 'ssh', 'ps', qemu].every((name) => tryProgram(name, systemPath) !== undefined),
   };
-  // Behaviour 207: Without a `PATH`, or with one that names no absolute directory, every command finds its programs
+  // Behaviour 223: Without a `PATH`, or with one that names no absolute directory, every command finds its programs
   // where a login shell would.
   test.each(['unset PATH', 'export PATH=', 'export PATH=:', 'export PATH=bin:.'])(
     '%s',

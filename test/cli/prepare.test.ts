@@ -93,9 +93,9 @@ test('settings that the daemon would not take change nothing', async () => {
   expect(() => statSync(layout.root)).toThrow('ENOENT');
 });
 
-// Behaviour 169: Members of a declared builder's group can control its daemon, and can do nothing else. The control
-// socket belongs to the group; keys, disk and logs belong to the daemon's account. If a member runs a command that
-// needs one of these files, the command names the file and its owner.
+// Behaviour 216: Members of a declared builder's group can control its daemon, and can do nothing else: keys, disk
+// and logs belong to the daemon's account. If a member runs a command that needs one of these files, the command
+// names the file and its owner.
 test('with --shared the socket is the group’s, and nothing else', async () => {
   await prepare('{"cpus": 1}', '--shared');
   expect([mode(layout.root), mode(layout.state), mode(layout.keys)]).toEqual(['710', '710', '700']);

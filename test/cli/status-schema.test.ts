@@ -103,8 +103,8 @@ const statusIn = (state: State): Status =>
     door: { port: 24083, draining: false },
   });
 
-// Behaviour 107: The output of `status --json` matches `docs/status.schema.json` in every phase, and also if the daemon
-// is gone.
+// Behaviour 134: The output of `status --json` matches `docs/status.schema.json` in every phase, and even if the
+// daemon is gone.
 describe.each(Object.values(states))('what is printed in phase $phase', (state) => {
   test.each([
     ['of a daemon that lives', 'alive'],

@@ -93,11 +93,8 @@ describe('the screen of a builder that is ready', () => {
     expect(aliveLines({ ...slow, health: 'well' }, screen).join()).not.toContain('slow');
   });
 
-  // Behaviour 50: On Linux, the owner's and root's connections are let in, however many other users connect and however
-  // many connections they hold. On macOS, the owner's and root's connections might be dropped, and then have to be
-  // repeated. (If `door` is `unix`, other users cannot connect at all.) At most 1,024 connections wait. Of other users'
-  // connections, those that have not spoken ssh are dropped first, then those of the user who has the most. Only a
-  // limited number of connections reach the guest at a time, and `status` says whose they are.
+  // Behaviour 71: Only a limited number of connections that have not logged in reach the guest at a time. If there
+  // are many, `status` names the user who has the most.
   test.each([
     [{ uid: 1002 }, '1002'],
     [{ uid: 1002, user: 'eve' }, 'eve'],
@@ -125,7 +122,7 @@ describe('the screen of a builder that is ready', () => {
     expect(lines.join('\n')).toContain('  bypass     3 connections from eve');
   });
 
-  // Behaviour 163: After an upgrade, builds keep working, or `status` names the one command that is needed. The disk
+  // Behaviour 207: After an upgrade, builds keep working, or `status` names the one command that is needed. The disk
   // stays as it was.
   test('says that the daemon runs the program of before an upgrade, and what ends that', () => {
     const told = (release: string, job?: Screen['job']) =>
@@ -178,8 +175,8 @@ describe('the screen of a builder that is ready', () => {
     ]);
   });
 
-  // Behaviour 101: The daemon asks the guest's kernel whether freed memory and disk space return to the host, instead
-  // of assuming it from the VM program. If memory does not return, `status` and `doctor` say what will free it.
+  // Behaviour 128: The daemon asks the guest's kernel whether freed memory and disk space return to the host. If
+  // memory does not return, `status` and `doctor` say what will free it.
   test('says what a guest that runs takes, and where it gives nothing back, what ends that', () => {
     const GiB = 1024 ** 3;
     const guest = { builds: 0, diskBytes: 4 * GiB, diskFreeBytes: 3 * GiB, clockOffsetMs: 0 };

@@ -61,8 +61,8 @@ async function suspend(
   }
 }
 
-// Behaviour 194: Right after a boot, `suspend` waits up to 15 s for the guest to say whether builds are running. If the
-// guest does not say, it keeps running and `suspend` fails, unless `--force` is used.
+// Behaviour 117: Right after a boot, `suspend` waits up to 15 s for the guest to say whether builds are running. If
+// the guest does not say, it keeps running and `suspend` fails, unless `--force` is used.
 test('asks until the guest says', async () => {
   const { asked, lines } = await suspend(10);
   expect(asked).toBe(11);

@@ -94,7 +94,7 @@ function machine(...installed: readonly string[]) {
 const everything = [...programs, 'nix-build'];
 const steps = ['image build', 'configure', 'start', 'wait'];
 
-// Behaviour 162: `up` does everything that is needed to get from nothing to a first build in the guest, and does
+// Behaviour 204: `up` does everything that is needed to get from nothing to a first build in the guest, and does
 // nothing twice. If programs are missing, `up` names them and the command that installs them; `up --install` installs
 // them.
 test('goes all the way, and shows what was built', async () => {
@@ -125,9 +125,8 @@ test('makes no image where the settings name one', async () => {
   expect(here.performed).toEqual(steps.slice(1));
 });
 
-// Behaviour 214: If this machine's builder belongs to another user, commands do not tell you to set one up: they say
-// that you can already use that one. `up` refuses before it makes anything. `list` shows the builder; if you are not
-// allowed to look into its directory, it shows the phase `unknown`.
+// Behaviour 205: If this machine's builder belongs to another user, commands say that you can already use it, and do
+// not tell you to set one up. `up` refuses before it makes anything.
 test('refuses before it makes anything where another user has a builder', async () => {
   using here = machine(...everything);
   const { installed } = systemPathsOf(here.tree).roots;
@@ -150,7 +149,7 @@ const nothingThere: Need = {
   isMet: everything.every((name) => tryProgram(name, '') === undefined),
 };
 
-// Behaviour 215: `configure` does not recommend a program that could not run this builder because of the program's
+// Behaviour 56: `configure` does not recommend a program that could not run this builder because of the program's
 // version or the state directory's path. `up` does not count such a program among those that can run the guest.
 test.each([
   ['0.5.1', true],

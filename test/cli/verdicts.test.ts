@@ -49,8 +49,8 @@ function findSome(): void {
   writeFileSync(layout.imageRejected, JSON.stringify(record));
 }
 
-// Behaviour 40: Each recorded failure of an accelerator, a network program, a VM program or an image has a reason and
-// an expiry, such as the next reboot. `verdicts --clear` discards these records.
+// Behaviour 58: The daemon records each failure of an accelerator, a network program, a VM program or an image, with
+// a reason and an expiry, such as the next reboot. `verdicts --clear` deletes these records.
 test('each is told with its reason and its end', async () => {
   findSome();
   expect(await verdicts()).toEqual([

@@ -61,9 +61,7 @@ test.each([
   });
 });
 
-// Behaviour 1: A kernel lock makes sure that a state directory has at most one daemon. A second daemon that is started
-// in a terminal exits with 75 and names the first one's pid. No daemon starts while `stop` is still cleaning up after
-// an earlier one.
+// Behaviour 2: While `stop` is cleaning up after a daemon, no other daemon starts.
 test('no daemon begins while what an earlier one left is ended', async () => {
   const child = await begin('gvproxy', layout.networkLock);
   writePid(pidFiles(layout, 'gvproxy'), child.pid, 'gvproxy');

@@ -54,8 +54,8 @@ beforeAll(async () => {
   }
 });
 
-// Behaviour 176: A command that only talks to the daemon loads neither the supervisor, nor a VM program's driver, nor
-// the daemon's log.
+// Behaviour 227: A command that only talks to the daemon loads neither the daemon's own code, nor a VM program's
+// driver, nor the code that writes the daemon's log.
 test.each(clients)('%s', (name) => {
   const loaded = loads.get(`src/${name}.ts`) ?? new Map<string, number>();
   const daemons =

@@ -89,9 +89,9 @@ async function drained(limitMs = 600_000) {
   return { end, told };
 }
 
-// Behaviour 79: `stop` lets in no new connections, and says how many builds are running. It waits for logged-in
-// connections to end, even while the guest is paused or the daemon does not answer. After ten minutes (`--timeout`), it
-// stops the guest anyway. `stop --now` does not wait.
+// Behaviour 102: `stop` says how many builds are running, lets in no new connections, and waits for logged-in
+// connections to end, even while the guest is paused or the daemon does not answer. After ten minutes (`--timeout`),
+// it stops the guest anyway; `stop --now` does not wait.
 test.each(['silence', 'hangs-up'] as const)(
   'a daemon that lives is asked again after %s, and to let nobody in',
   async (how) => {
@@ -103,9 +103,9 @@ test.each(['silence', 'hangs-up'] as const)(
   },
 );
 
-// Behaviour 79: `stop` lets in no new connections, and says how many builds are running. It waits for logged-in
-// connections to end, even while the guest is paused or the daemon does not answer. After ten minutes (`--timeout`), it
-// stops the guest anyway. `stop --now` does not wait.
+// Behaviour 102: `stop` says how many builds are running, lets in no new connections, and waits for logged-in
+// connections to end, even while the guest is paused or the daemon does not answer. After ten minutes (`--timeout`),
+// it stops the guest anyway; `stop --now` does not wait.
 test('strangers are not waited for, but for as long as they may be logging in', async () => {
   const strangers = { open: 2, loggedIn: 0, entering: 0 };
   const oneIn = { open: 3, loggedIn: 1, entering: 0 };
@@ -119,8 +119,8 @@ test('one that stays silent is waited for up to the limit, and that is told once
   expect(await drained(12_000)).toEqual({ end: 'limit', told: ['silent'] });
 });
 
-// Behaviour 83: While a command waits to stop the guest, the door lets nobody in. If that command is killed, the door
-// opens again.
+// Behaviour 106: While a command waits to stop the guest, the door lets nobody in. If that command is killed, the
+// door lets clients in again.
 test('who waits holds the door by a connection that stays, and his end lets it go', async () => {
   control.close();
   const held: boolean[] = [];

@@ -53,9 +53,10 @@ async function tried(phase: 'ready' | 'away', isDrained: boolean, ...argv: strin
   }
 }
 
-// Behaviour 213: If the builder is drained, `list` shows that. `doctor`, `explain`, `wait` and `ssh` say so, and name
-// `undrain`. `doctor` does not count it as a fault, and leaves out the checks that log in. `wait` and `ssh` exit with
-// 75.
+// Behaviour 108: `list` shows that a builder is drained. `doctor`, `explain`, `wait` and `ssh` say so, too, and name
+// `undrain`.
+// Behaviour 109: On a drained builder, `wait` and `ssh` exit with 75. `doctor` does not count the draining as a
+// fault, and leaves out the checks that log in.
 test.each(['ready', 'away'] as const)('wait, with a guest that is %s', async (phase) => {
   const { code, said } = await tried(phase, true, 'wait', '-t', '5');
   expect([code, said]).toEqual([75, expect.stringContaining('linuxkit-builder undrain')]);

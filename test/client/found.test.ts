@@ -44,8 +44,8 @@ async function says(status: Commands['status']): Promise<void> {
   control = await openControl(layout, { ...calm, status }, silent);
 }
 
-// Behaviour 108: `status` shows what the daemon answers. If the daemon does not answer, `status` shows what the daemon
-// last wrote, and when. If a daemon is running but has written nothing, `status` says so.
+// Behaviour 135: `status` shows what the daemon answers. If the daemon does not answer, `status` shows what the
+// daemon last wrote, and when; if a running daemon has written nothing, `status` says so.
 describe('what is true', () => {
   test('is what the daemon says, whatever it could not write on a full disk', async () => {
     writeStatus(layout, ready());

@@ -44,9 +44,10 @@ describe('the program', () => {
   };
   const obeyed = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u200b\u2028\u202e]/;
 
-  // Behaviour 135: No control sequence, and nothing that hides or reorders text, reaches a terminal, `status.json` or a
-  // saved incident, whether it comes from the guest, another user's process or a mirror. (Two things are not filtered:
-  // what a session in the guest prints, as with `ssh` or `debug`, and the logs of builds, which belong to Nix.)
+  // Behaviour 172: No control sequence, and nothing that hides or reorders text, reaches a terminal, `status.json` or
+  // a saved incident, whether it comes from the guest, another user's process or a mirror. Two things are not
+  // filtered: what a session in the guest prints, as with `ssh` or `debug`, and the logs of builds, which belong to
+  // Nix.
   test('shows nothing that a terminal obeys, whatever stands in its files', () => {
     writeFileSync(layout.consoleLog, `2026-11-28T12:00:00.000Z ${hostile}\n`);
     const record = { time: '2026-11-28T12:00:00.000Z', level: 'info', event: 'login' };

@@ -124,8 +124,8 @@ describe('what is refused', () => {
     expect(problems.at(-1)?.hint).not.toBe('');
   });
 
-  // Behaviour 34: If `vm` is not set, which means the same as `auto`, the first start chooses the best VM program on
-  // this machine. On Linux, that is QEMU with its own network. `status` names the program and the network.
+  // Behaviour 51: If `vm` is not set, which means the same as `auto`, the first start chooses the best VM program on
+  // this machine; on Linux, that is QEMU with its own network. `status` names the program and the network.
   test('the VM program is left open, and what goes with none that this machine can have is told', () => {
     const parsed = checkConfig({}, host);
     expect(parsed).toMatchObject({ ok: true, config: { vm: 'auto', network: 'auto' } });

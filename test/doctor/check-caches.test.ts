@@ -13,8 +13,8 @@ const around = (more: Partial<Surroundings>): Surroundings => ({
 const unnamed: Cache = { url, state: 'unnamed' };
 const unreached: Cache = { url, state: 'unreached', said: 'no way' };
 
-// Behaviour 111: `doctor` checks from inside the guest whether the guest's Nix can resolve the names of the caches that
-// it is set to use, and can reach them.
+// Behaviour 138: `doctor` checks inside the guest whether the guest's Nix can resolve the names of the caches that it
+// is set to use, and can reach them.
 describe('names and caches', () => {
   test('that are reached are good, and so is a guest that asks none', () => {
     expect(judgeCaches([{ url, state: 'reached' }], around({})).kind).toBe('good');

@@ -3,8 +3,8 @@ import { givenBack } from '../../src/doctor/check-give-back.ts';
 import { vmPrograms } from '../../src/domain/vm-programs.ts';
 import { plainly } from '../../src/system/advice.ts';
 
-// Behaviour 101: The daemon asks the guest's kernel whether freed memory and disk space return to the host, instead of
-// assuming it from the VM program. If memory does not return, `status` and `doctor` say what will free it.
+// Behaviour 128: The daemon asks the guest's kernel whether freed memory and disk space return to the host. If memory
+// does not return, `status` and `doctor` say what will free it.
 test('doctor says what goes back, and what ends it where memory does not', () => {
   const { qemu, hyperkit } = vmPrograms;
   expect(givenBack({ memory: true, disk: true }, qemu).kind).toBe('good');

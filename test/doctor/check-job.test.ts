@@ -49,7 +49,7 @@ describe('the files of the login job', needs('root'), () => {
     },
   );
 
-  // Behaviour 211: If a daemon that systemd starts at login would end when you log out, `configure` and `doctor` say
+  // Behaviour 201: If a daemon that systemd starts at login would end when you log out, `configure` and `doctor` say
   // so, and name the command that keeps it running.
   test.each([
     ['no', true],
@@ -164,7 +164,7 @@ describe('a job whose program is gone', needs('root'), () => {
     expect(await findings(rig, rig.env)).toMatchObject([{ name: 'login job', kind: 'good' }]);
   });
 
-  // Behaviour 155: If the program was uninstalled without `unconfigure`, its login job says so once at each login, in
+  // Behaviour 195: If the program was uninstalled without `unconfigure`, its login job says so once at each login, in
   // its log or in systemd's journal, and exits. `doctor` of the next installation finds that job, and `doctor --fix`
   // repairs or removes it.
   test.each(['launchd', 'systemd'] as const)(

@@ -258,9 +258,10 @@ describe('doctor finds', needs('root'), () => {
     }
   });
 
-  // Behaviour 213: If the builder is drained, `list` shows that. `doctor`, `explain`, `wait` and `ssh` say so, and name
-  // `undrain`. `doctor` does not count it as a fault, and leaves out the checks that log in. `wait` and `ssh` exit with
-  // 75.
+  // Behaviour 108: `list` shows that a builder is drained. `doctor`, `explain`, `wait` and `ssh` say so, too, and
+  // name `undrain`.
+  // Behaviour 109: On a drained builder, `wait` and `ssh` exit with 75. `doctor` does not count the draining as a
+  // fault, and leaves out the checks that log in.
   test.each(['ready', 'away'] as const)('a builder that was drained, and is %s', async (phase) => {
     using rig = await configured();
     const server = await listening('');
@@ -324,8 +325,8 @@ describe('doctor finds', needs('root'), () => {
     }
   });
 
-  // Behaviour 152: `doctor` finds anything that prints text before Nix's own answer, and names what prints it: a script
-  // in place of ssh, or a shell that ssh runs on this machine.
+  // Behaviour 191: `doctor` finds anything that prints text before Nix's own answer, and names what prints it, such
+  // as a script in place of ssh, or a shell that ssh runs on this machine.
   test.each([
     ['a script in the place of ssh', 'echo Hello; ', '', 'printed-by-ssh', '/ssh'],
     ['the shell of Nix’s own word', '', 'Hello', 'printed-by-shell', '/bin/loud'],
@@ -346,7 +347,7 @@ describe('doctor finds', needs('root'), () => {
     }
   });
 
-  // Behaviour 54: ssh reaches the socket whatever the user's login shell is, as long as that shell runs the commands
+  // Behaviour 76: ssh reaches the socket whatever the user's login shell is, as long as that shell runs the commands
   // that it is given. If it does not, `doctor` says so.
   test('a door that is a socket, and a shell by which ssh runs nothing', async () => {
     using rig = await configured('--door', 'unix');

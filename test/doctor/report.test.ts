@@ -466,11 +466,11 @@ function plantAll({ layout, places, root, tree }: ReturnType<typeof configureRig
   return { env, settings, marks, mark, mixed, seenIn };
 }
 
-// Behaviour 115: `doctor --report` writes everything that a bug report needs into a file that only its owner can read.
-// The report leaves out keys, logins, addresses, values of variables and of Nix's settings, and names of builds, as far
-// as `doctor` can recognise them.
-// Behaviour 193: If a file cannot be parsed and the parser's error quotes part of that file, the quotation appears only
-// on the terminal of the file's owner. It never appears in a status, log or report.
+// Behaviour 143: `doctor --report` writes everything that a bug report needs into a file that only its owner can
+// read. As far as `doctor` can recognise them, the report leaves out keys, logins, addresses, values of variables and
+// of Nix's settings, and names of builds.
+// Behaviour 144: If a file cannot be parsed and the parser's error quotes part of that file, the quotation appears
+// only on the terminal of the file's owner. It never appears in a status, log or report.
 test('nothing that was planted anywhere is in it', needs('root'), async () => {
   using rig = configureRig();
   const { layout, places } = rig;

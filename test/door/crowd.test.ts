@@ -53,11 +53,13 @@ async function crowdOf(count: number, port: number, says: string, from = 0): Pro
   await once(child.stdout, 'data');
 }
 
-// Behaviour 50: On Linux, the owner's and root's connections are let in, however many other users connect and however
-// many connections they hold. On macOS, the owner's and root's connections might be dropped, and then have to be
-// repeated. (If `door` is `unix`, other users cannot connect at all.) At most 1,024 connections wait. Of other users'
-// connections, those that have not spoken ssh are dropped first, then those of the user who has the most. Only a
-// limited number of connections reach the guest at a time, and `status` says whose they are.
+// Behaviour 69: On Linux, the owner's and root's connections are let in, however many other users connect and however
+// many connections they hold. On macOS, they might be dropped if too many connections wait, and their clients then
+// have to connect again; but if `door` is `unix`, other users cannot connect at all.
+// Behaviour 70: At most 1,024 connections wait. Of other users' connections, those that have not spoken ssh are
+// dropped first, then those of the user who has the most.
+// Behaviour 71: Only a limited number of connections that have not logged in reach the guest at a time. If there are
+// many, `status` names the user who has the most.
 describe('a crowd of another user', needs('root', 'Linux'), () => {
   test.each([
     ['without a word', ''],
@@ -134,9 +136,9 @@ function slowRoom(clock: FakeClock) {
   return { room, through, seen };
 }
 
-// Behaviour 221: However long other users make the system's table of connections, the daemon spends at most a tenth of
-// its time reading that table, or at most half of it if the daemon would otherwise have to drop connections without
-// knowing whose they are.
+// Behaviour 72: However long other users make the system's table of connections, the daemon normally spends at most a
+// tenth of its time reading it, and at most half if it would otherwise have to drop connections without knowing whose
+// they are.
 test.each([2, 100])('a table that takes long is seldom read, with %d that wait', async (count) => {
   const clock = new FakeClock();
   const { room, through, seen } = slowRoom(clock);
@@ -265,8 +267,8 @@ test(
   },
 );
 
-// Behaviour 48: A client that disconnects while it waits is forgotten at once, and the guest never sees it. This holds
-// even if the client has sent as much as the door accepts from a waiting client.
+// Behaviour 67: A client that disconnects while it waits is forgotten at once, and the guest never sees it. This
+// holds even if the client has sent as much as the door accepts from a waiting client.
 describe('a crowd that has left', () => {
   test.each([
     ['ended', (client: Client) => client.socket.end()],

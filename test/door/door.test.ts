@@ -7,7 +7,7 @@ import { plainly } from '../../src/system/advice.ts';
 import { Failed, failureOf } from '../../src/system/failure.ts';
 import { bannerLine, Client, doorRig, echoing, fakeGuest, greetingLine, until } from './rig.ts';
 
-// Behaviour 44: The door listens for as long as the daemon runs. A connection that arrives before the guest is ready
+// Behaviour 63: The door listens for as long as the daemon runs. A connection that arrives before the guest is ready
 // waits for up to `holdSeconds` (by default, three minutes), and goes through once the guest is ready.
 describe('while the guest is away', () => {
   test('a client waits, and goes through with what it had said', async () => {
@@ -107,7 +107,7 @@ describe('while the guest is away', () => {
   });
 });
 
-// Behaviour 47: Once the daemon has given up, it closes connections at once until it can try again, and the log has the
+// Behaviour 66: After the daemon has given up, it closes connections at once until it can try again, and logs the
 // reason.
 describe('when no guest will come', () => {
   test('whoever waits and whoever comes is sent off with the reason in the log', async () => {
@@ -135,8 +135,8 @@ describe('when no guest will come', () => {
 });
 
 describe('while it is let in', () => {
-  // Behaviour 45: No byte from a client is passed on before the guest's sshd has sent its greeting. If the connection
-  // to sshd breaks before that, the client loses nothing.
+  // Behaviour 64: No byte from a client is passed on before the guest's sshd has sent its greeting. If the connection
+  // to sshd breaks before that, nothing that the client has sent is lost.
   test('nothing is carried before sshd has greeted', async () => {
     await using rig = await doorRig();
     let heard = '';
@@ -217,7 +217,7 @@ describe('while it is let in', () => {
     }
   });
 
-  // Behaviour 46: Connections to the guest are opened one after the other, so that none is lost on a network that
+  // Behaviour 65: Connections to the guest are opened one after the other, so that none is lost on a network that
   // cannot take several at once.
   test('a crowd reaches the guest one after the other, each as soon as the one before was greeted', async () => {
     await using rig = await doorRig();

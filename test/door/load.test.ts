@@ -107,8 +107,8 @@ async function comeAndGo(rig: Rig, guest: FakeGuest, size: number) {
   await until(isEmpty(door));
 }
 
-// Behaviour 49: A build continues despite a thousand waiting connections, and despite hundreds of connections that
-// never send, never read or are reset. Afterwards, memory and descriptors return to their previous level.
+// Behaviour 68: A build continues despite a thousand waiting connections, and despite hundreds of connections that
+// never send, never read or are reset. Once they are gone, memory and descriptors return to their previous level.
 test('a thousand are held, let in and gone; again and again, and nothing is kept of them', async () => {
   await using rig = await doorRig();
   await using guest = await fakeGuest(echoing);
@@ -229,8 +229,8 @@ describe.each(['ended', 'reset'] as const)('a connection that is %s', (how) => {
     expect(rig.clock.pending).toBe(0);
   });
 
-  // Behaviour 45: No byte from a client is passed on before the guest's sshd has sent its greeting. If the connection
-  // to sshd breaks before that, the client loses nothing.
+  // Behaviour 64: No byte from a client is passed on before the guest's sshd has sent its greeting. If the connection
+  // to sshd breaks before that, nothing that the client has sent is lost.
   test('by the guest, at each byte of its greeting: asked again until it has greeted, then passed on', async () => {
     for (let length = 0; length <= greetingLine.length; length++) {
       await using rig = await doorRig();

@@ -9,9 +9,9 @@ async function come(port: number, count: number): Promise<Client[]> {
   return clients;
 }
 
-// Behaviour 51: The guest says which connections have logged in. The others neither delay a stop, nor keep the host
-// awake, nor keep their place at the door for long. If the guest cannot tell, all connections that have reached it
-// count as logged in.
+// Behaviour 73: The guest says which connections have logged in. The others neither delay a stop, nor keep the host
+// awake, nor keep their place at the door for long; but if the guest cannot tell, all connections that have reached
+// it count as logged in.
 test('where the guest does not tell, all that are through count as logged in', async () => {
   const told: number[] = [];
   await using rig = await doorRig({ onChange: ({ loggedIn }: Counts) => told.push(loggedIn) });

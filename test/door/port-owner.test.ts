@@ -19,9 +19,10 @@ describe('who listens on a port', () => {
     expect(listeningInodes(table, 80)).toEqual([]);
   });
 
-  // Behaviour 135: No control sequence, and nothing that hides or reorders text, reaches a terminal, `status.json` or a
-  // saved incident, whether it comes from the guest, another user's process or a mirror. (Two things are not filtered:
-  // what a session in the guest prints, as with `ssh` or `debug`, and the logs of builds, which belong to Nix.)
+  // Behaviour 172: No control sequence, and nothing that hides or reorders text, reaches a terminal, `status.json` or
+  // a saved incident, whether it comes from the guest, another user's process or a mirror. Two things are not
+  // filtered: what a session in the guest prints, as with `ssh` or `debug`, and the logs of builds, which belong to
+  // Nix.
   test('whatever that calls itself', needs('Linux'), async () => {
     const script = `require('fs').writeFileSync('/proc/self/comm', '\\x1b[31m\\x9bp\\n\\u202e');
       const server = require('net').createServer().listen(0, '127.0.0.1', () => console.log(server.address().port));`;

@@ -35,8 +35,8 @@ const failure = () =>
     (error: unknown) => `${failureOf(error).kind}, ${failureOf(error).recovery ?? 'retry'}`,
   );
 
-// Behaviour 53: With `door` set to `unix`, the front door opens no port: ssh connects to a Unix socket in a directory
-// that only the owner and root can enter, so other users cannot connect.
+// Behaviour 75: With `door` set to `unix`, the front door opens no port. ssh connects to a Unix socket in a directory
+// that only the owner and root can enter.
 describe('the door at a socket', () => {
   test('holds whoever comes, and leads them to the guest; nobody is told apart', async () => {
     await using rig = await rigHere();
@@ -88,8 +88,8 @@ describe('the door at a socket', () => {
   });
 });
 
-// Behaviour 55: If several daemons are set to use the same socket, only one of them gets it. The others do not remove
-// it.
+// Behaviour 77: If several daemons are set to use the same socket, only one of them gets it, and the others do not
+// remove it.
 describe('of two', () => {
   test('that come at once, to what a killed one left, one listens', async () => {
     writeFileSync(path, '');

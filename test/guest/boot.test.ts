@@ -84,7 +84,7 @@ describe('readLine', () => {
   });
 });
 
-// Behaviour 25: A guest that is not ready 180 s after it began to boot is stopped, and the message names the first
+// Behaviour 37: A guest that is not ready 180 s after it began to boot is stopped, and the message names the first
 // stage of the boot that it did not reach. The host's sleep does not count, nor does up to an hour of disk checking.
 describe('the contract', () => {
   test('names the same stages in the same order', () => expect(stages).toEqual(table('stage')));

@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest';
 import { complaintIn } from '../../src/guest/console/complaints.ts';
 
-// Behaviour 61: `status` shows trouble that the guest's kernel reports on the console: an oops, a stall, lack of
-// memory. If the guest's disk becomes read-only, the guest is restarted, which repairs the file system on the disk.
+// Behaviour 83: `status` shows trouble that the guest's kernel reports on the console, such as an oops, a stall or a
+// lack of memory. If the guest's disk becomes read-only, the guest is restarted, which repairs the file system on the
+// disk.
 test.each([
   ['EXT4-fs (vda): Remounting filesystem read-only', 'read-only'],
   ['Out of memory: Killed process 812 (cc1plus) total-vm:1234kB, anon-rss:1kB', 'out-of-memory'],

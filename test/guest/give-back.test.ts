@@ -69,9 +69,9 @@ function tidy(
   return { status, stdout, ran, dropped: readFileSync(drop, 'utf8') };
 }
 
-// Behaviour 99: Once the guest has been unused for half a minute, it gives back the memory of its caches and its free
-// disk blocks. If less than a quarter of its disk is free, or less than 8 GiB on the host's disk, old store paths in
-// the guest are deleted as well. The daemon starts none of this during a build.
+// Behaviour 126: Once the guest has been unused for half a minute, it gives back the memory of its caches and its
+// free disk blocks. If less than a quarter of the guest's disk is free, or less than 8 GiB on the host's disk, old
+// store paths in the guest are deleted as well. The daemon starts none of this during a build.
 describe('what a guest does when nobody uses it', () => {
   test('writes out, drops what its caches hold, and says what room there is', () =>
     expect(tidy({ owners: ['root', 'sshd'], cachedMiB: 64 })).toEqual({
@@ -88,8 +88,8 @@ describe('what a guest does when nobody uses it', () => {
       ran: ['grep', 'sync', 'df'],
     }));
 
-  // Behaviour 189: A build directory that `debug` keeps is opened again without another build, and `status` counts it.
-  // It is deleted by `gc`, or once nobody has opened it for 7 days.
+  // Behaviour 243: A build directory that `debug` keeps is opened again without another build, and `status` counts
+  // it. It is deleted by `gc`, or once nobody has opened it for 7 days.
   test('deletes directories of failed builds that are older than 7 days', () => {
     const day = 86_400;
     for (const [name, days] of [
@@ -114,9 +114,9 @@ describe('what a guest does when nobody uses it', () => {
     }));
 });
 
-// Behaviour 105: A garbage collection can be stopped at any time from its first step on. The request to stop is
-// repeated until the collection has stopped. If the collection cannot make sure that the newest paths, which builds
-// might still need, are kept, it deletes nothing.
+// Behaviour 132: A garbage collection can be stopped at any time; the request to stop is repeated until it has
+// stopped. If the collection cannot make sure that the newest paths, which builds might still need, are kept, it
+// deletes nothing.
 describe('a collection', () => {
   // A store of two paths, and programs that wait or fail where they are told to.
   const bin = join(root, 'bin');
@@ -160,8 +160,8 @@ describe('a collection', () => {
     expect(leftOver()).toEqual([]);
   });
 
-  // Behaviour 189: A build directory that `debug` keeps is opened again without another build, and `status` counts it.
-  // It is deleted by `gc`, or once nobody has opened it for 7 days.
+  // Behaviour 243: A build directory that `debug` keeps is opened again without another build, and `status` counts
+  // it. It is deleted by `gc`, or once nobody has opened it for 7 days.
   test('deletes the directories of failed builds where all is to go, and no build runs', () => {
     const builds = join(root, 'nix/var/nix/builds/nix-1-2/build');
     const make = () => {

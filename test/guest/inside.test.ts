@@ -20,8 +20,8 @@ describe('what the guest says of itself', () => {
     expect(readInside([...users, ...df].join('\n'))).toEqual({ builds, ...disk }),
   );
 
-  // Behaviour 101: The daemon asks the guest's kernel whether freed memory and disk space return to the host, instead
-  // of assuming it from the VM program. If memory does not return, `status` and `doctor` say what will free it.
+  // Behaviour 128: The daemon asks the guest's kernel whether freed memory and disk space return to the host. If
+  // memory does not return, `status` and `doctor` say what will free it.
   test.each([
     ['both', ['balloon 0100010000000000', 'discard 2147483136'], { memory: true, disk: true }],
     ['a balloon that does not report', ['balloon 0100000000000000'], keeps.givesBack],
@@ -31,8 +31,8 @@ describe('what the guest says of itself', () => {
     expect(readInside(['root', ...lines, ...df].join('\n'))).toMatchObject({ givesBack }),
   );
 
-  // Behaviour 189: A build directory that `debug` keeps is opened again without another build, and `status` counts it.
-  // It is deleted by `gc`, or once nobody has opened it for 7 days.
+  // Behaviour 243: A build directory that `debug` keeps is opened again without another build, and `status` counts
+  // it. It is deleted by `gc`, or once nobody has opened it for 7 days.
   test('directories of failed builds, of which the size is known', () =>
     expect(readInside(['kept 4', 'kept 1024', 'kept ', 'kept x', ...df].join('\n'))?.kept).toEqual({
       directories: 2,

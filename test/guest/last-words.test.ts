@@ -19,10 +19,9 @@ function ringOf(texts: readonly string[]): Buffer {
 const unread = (written: readonly string[], known: readonly string[]) =>
   unreadInRing(ringOf(written), known);
 
-// Behaviour 179: HyperKit writes the guest's console output to a file of fixed size, the console ring, and overwrites
-// the oldest output. No line is shown twice, and lost lines are reported, even after more than 64 KiB of the same byte,
-// or after the daemon was killed. There is one exception: if exactly the same 64 KiB is written twice in a row, the
-// second time is not noticed.
+// Behaviour 230: No line of the console ring is shown twice, and lost lines are reported, even after more than 64 KiB
+// of the same byte, or after the daemon was killed. There is one exception: if exactly the same 64 KiB is written
+// twice in a row, the second time is not noticed.
 describe('lines of a ring that are not in the log', () => {
   test('of one that was never full: all behind what is known', () =>
     expect(unread(lines(0, 10), lines(0, 6))).toEqual({ lines: lines(6, 10), isLost: false }));

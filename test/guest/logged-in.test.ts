@@ -69,9 +69,9 @@ const strangers: readonly Process[] = [
 ];
 
 // What is whose can be told here only by root, who alone may give files away.
-// Behaviour 51: The guest says which connections have logged in. The others neither delay a stop, nor keep the host
-// awake, nor keep their place at the door for long. If the guest cannot tell, all connections that have reached it
-// count as logged in.
+// Behaviour 73: The guest says which connections have logged in. The others neither delay a stop, nor keep the host
+// awake, nor keep their place at the door for long; but if the guest cannot tell, all connections that have reached
+// it count as logged in.
 describe.each(shells)('%s counts', needs('root'), (shell) => {
   test.each([
     ['nobody', init([]), '0\n'],

@@ -126,7 +126,7 @@ test('a guest that no port leads to is reached by none, to which somebody else c
   expect(argv.filter((word) => word.startsWith('ProxyCommand='))).toHaveLength(1);
 });
 
-// Behaviour 203: The guest becomes ready even if the host's directory for temporary files has been deleted, is full or
+// Behaviour 50: The guest becomes ready even if the host's directory for temporary files has been deleted, is full or
 // is not writable.
 describe('where no temporary files can be made', () => {
   const tunnel = { kind: 'unix', path: '/nobody', hello: '', answer: '' } as const;
@@ -158,7 +158,7 @@ describe('where no temporary files can be made', () => {
   });
 });
 
-// Behaviour 24: `ready` means that an ssh login like Nix's has reached the guest's nix-daemon, that nix-daemon has
+// Behaviour 36: `ready` means that an ssh login like Nix's has reached the guest's nix-daemon, that nix-daemon has
 // answered, and that the guest's clock is within 2 s of the host's.
 describe('what is missing is named', () => {
   test.each<[string, string, string, RegExp]>([

@@ -243,10 +243,9 @@ describe('a writer that was faster', () => {
   });
 });
 
-// Behaviour 179: HyperKit writes the guest's console output to a file of fixed size, the console ring, and overwrites
-// the oldest output. No line is shown twice, and lost lines are reported, even after more than 64 KiB of the same byte,
-// or after the daemon was killed. There is one exception: if exactly the same 64 KiB is written twice in a row, the
-// second time is not noticed.
+// Behaviour 230: No line of the console ring is shown twice, and lost lines are reported, even after more than 64 KiB
+// of the same byte, or after the daemon was killed. There is one exception: if exactly the same 64 KiB is written
+// twice in a row, the second time is not noticed.
 describe('more than a ring of one byte', () => {
   test.each(['=', ' ', '\n', '\0', 'x'])(
     'repeats no line, before or after it, however it is read: %j',
@@ -455,8 +454,8 @@ describe('a ring that is silent', () => {
   test('and no more often where its last words have no known place', async () =>
     expect(await looks(410_000)).toBeLessThanOrEqual(210));
 
-  // Behaviour 206: While the guest is ready, a silent console ring is read only with the daemon's other checks, every 5
-  // s. After output, the ring is read twenty times a second for two seconds.
+  // Behaviour 231: While the guest is ready, a silent console ring is read only with the daemon's other checks, every
+  // 5 s. After output, the ring is read twenty times a second for two seconds.
   test('is left alone once nobody is in a hurry, until it speaks', async () => {
     const clock = new FakeClock();
     const { ring, lines, lost } = readerOf(clock);

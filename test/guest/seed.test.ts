@@ -88,8 +88,8 @@ describe('seedArchive', () => {
   });
 });
 
-// Behaviour 106: On a disk of any size, the guest's Nix itself deletes old store paths in time, even during a build: as
-// soon as the free space falls below a tenth of the disk or 2 GiB, whichever is less.
+// Behaviour 133: The guest's Nix itself deletes old store paths, even during a build, as soon as the free space falls
+// below a tenth of the disk or 2 GiB, whichever is less.
 test.each([
   [80, 2, 8],
   [16, 1.6, 4],

@@ -254,8 +254,8 @@ describe('a second build', () => {
   });
 });
 
-// Behaviour 128: A package in the lock file is fetched by its hash, however old the mirror's package list (index) is.
-// Other versions are chosen only for packages that the mirrors no longer have, and for packages that depend on exactly
+// Behaviour 161: A package in the lock file is fetched by its hash, however old the mirror's package list is. Other
+// versions are chosen only for packages that the mirrors no longer have, and for packages that depend on exactly
 // those versions; a message says so.
 describe('a package that the mirror has no longer', () => {
   test('is resolved anew through the signed index, with a warning that names it', async () => {
@@ -370,9 +370,9 @@ describe('a package that the mirror has no longer', () => {
   });
 });
 
-// Behaviour 120: Each dependency of a package comes from the Debian release that the recipe (the choice of packages for
-// an image) names; it comes from another release only if that one has no suitable version. No package below the lowest
-// acceptable versions enters an image.
+// Behaviour 151: Each dependency of a package comes from the Debian release that the recipe (the choice of packages
+// for an image) names, or, if that one has no suitable version, from another release. For some packages, such as Nix
+// and the kernel, the program has a lowest acceptable version, and no older one enters an image.
 describe('several suites', () => {
   const suites: Recipe = {
     ...fakeRecipe,
@@ -554,8 +554,9 @@ describe('leaves what was there, and nothing half, after', () => {
     }
   });
 
-  // Behaviour 132: A `mksquashfs` that is too old, or that lacks something that is needed, is rejected before anything
-  // is fetched. An image is made only from a complete root file system, whatever `mksquashfs` reports.
+  // Behaviour 167: A `mksquashfs` that is too old, or that lacks something that is needed, is rejected before
+  // anything is fetched. An image is made only from a complete root file system, even if `mksquashfs` reports success
+  // for an incomplete one.
   test('a mksquashfs that cannot make it, before anything is fetched', async () => {
     const lock = await newLock();
     await build(lock);

@@ -16,9 +16,8 @@ function zboot(payload: Buffer): Buffer {
   return Buffer.concat([head, payload, Buffer.from('what stands behind it')]);
 }
 
-// Behaviour 122: No image contains kernel 6.13 or newer, because Rosetta on macOS 14 and 15 does not work with such
-// kernels. An update that finds only newer kernels is refused, and the message says why. An arm64 kernel that comes
-// compressed is unpacked when the image is made, because vfkit boots only uncompressed ones.
+// Behaviour 154: An arm64 kernel that comes compressed is unpacked when the image is made, because vfkit boots only
+// uncompressed ones.
 describe('a kernel for arm64', () => {
   test.each([
     ['an Image as it is', image],

@@ -98,9 +98,9 @@ describe('resolve', () => {
   });
 });
 
-// Behaviour 120: Each dependency of a package comes from the Debian release that the recipe (the choice of packages for
-// an image) names; it comes from another release only if that one has no suitable version. No package below the lowest
-// acceptable versions enters an image.
+// Behaviour 151: Each dependency of a package comes from the Debian release that the recipe (the choice of packages
+// for an image) names, or, if that one has no suitable version, from another release. For some packages, such as Nix
+// and the kernel, the program has a lowest acceptable version, and no older one enters an image.
 describe('of two releases', () => {
   const of = (stable: string[], testing: string[], more: Partial<Request> = {}) =>
     namesOf(
@@ -204,9 +204,8 @@ describe('of two releases', () => {
       'a 1',
       'b 2.9',
     ]));
-  // Behaviour 122: No image contains kernel 6.13 or newer, because Rosetta on macOS 14 and 15 does not work with such
-  // kernels. An update that finds only newer kernels is refused, and the message says why. An arm64 kernel that comes
-  // compressed is unpacked when the image is made, because vfkit boots only uncompressed ones.
+  // Behaviour 153: No image that this program makes contains kernel 6.13 or newer, because Rosetta on macOS 14 and 15
+  // does not work with such kernels. An update that finds only newer kernels is refused, and the message says why.
   test('names the series that nothing is of any more, and why it is kept', () =>
     expect(of(['a 1; Depends: b', 'b 3'], ['b 4'], series('b', '3'))).toMatchObject({
       missing: ['b, at least 2 and below 3: from that version on it is another one (for a)'],

@@ -133,8 +133,8 @@ describe('with systemd', { timeout: 60_000 }, () => {
     ]);
   });
 
-  // Behaviour 156: With `configure --system`, launchd or systemd starts the daemon at boot, without a login and as its
-  // owner. Only the job's file belongs to root.
+  // Behaviour 196: With `configure --system`, launchd or systemd starts the daemon at boot, without a login and as
+  // its owner. Only the job's file belongs to root.
   test('a unit of the system, from configure to unconfigure', needs('root'), async () => {
     using rig = await rigOf();
     const folder = join(rig.tree, 'etc/systemd/system');
@@ -182,11 +182,11 @@ describe('with systemd', { timeout: 60_000 }, () => {
     ]);
   });
 
-  // Behaviour 157: If a Nix configuration or a person has declared a job for the daemon, that job is never rewritten.
-  // `start` and `stop` use it. `status`, `doctor` and `configure` say who declared it and how to restart it.
-  // Behaviour 192: After an upgrade, `restart` replaces the daemon with one of the new release, through launchd or
-  // systemd if they run it. If the job starts at boot, and so belongs to root (whoever declared it), `restart` restarts
-  // only the guest, and names the command that restarts the daemon.
+  // Behaviour 197: A job for the daemon that a Nix configuration or a person has declared is never rewritten. `start`
+  // and `stop` use it, and `status`, `doctor` and `configure` say who declared it and how to restart it.
+  // Behaviour 208: After an upgrade, `restart` replaces the daemon with one of the new release, through launchd or
+  // systemd if they run it. If root owns the job, as it owns each job that starts at boot, `restart` restarts only
+  // the guest, and names the command that restarts the daemon.
   test('a unit that a configuration declares', async () => {
     using rig = await rigOf();
     const state = join(rig.tree, 'state dir');
@@ -241,7 +241,7 @@ ExecStart=${command.map((each) => `"${each}"`).join(' ')}
     ]);
   });
 
-  // Behaviour 155: If the program was uninstalled without `unconfigure`, its login job says so once at each login, in
+  // Behaviour 195: If the program was uninstalled without `unconfigure`, its login job says so once at each login, in
   // its log or in systemd's journal, and exits. `doctor` of the next installation finds that job, and `doctor --fix`
   // repairs or removes it.
   test('a program that is gone is not tried again and again', async () => {
@@ -258,10 +258,10 @@ ExecStart=${command.map((each) => `"${each}"`).join(' ')}
     }
   });
 
-  // Behaviour 154: A login job still starts the daemon after an upgrade of Node or of this program has deleted the old
-  // version's directory. The job uses a path that the package manager keeps across versions; if there is none, or if it
-  // no longer exists, it uses the path that was valid when the job was made. `doctor` finds a job whose paths are all
-  // gone.
+  // Behaviour 194: A login job still starts the daemon after an upgrade of Node or of this program has deleted the
+  // old version's directory, because the job uses a path that the package manager keeps. If there is no such path, or
+  // if it no longer exists, the job uses the path that was valid when the job was made; `doctor` finds a job whose
+  // paths are all gone.
   test('an upgraded Node is started by the name that leads to it', async () => {
     using rig = await rigOf();
     const manager = mkdtempSync(join(tmpdir(), 'Cellar of $HOME-'));
@@ -335,8 +335,9 @@ ExecStart=${command.map((each) => `"${each}"`).join(' ')}
     },
   );
 
-  // Behaviour 153: A daemon started by hand exits if something is wrong, even if the terminal has variables that
-  // launchd or systemd sets for its jobs. A daemon started by launchd or systemd stays, and reports what is wrong.
+  // Behaviour 193: A daemon started by hand exits if its settings are wrong, even if the terminal has variables that
+  // launchd or systemd sets for its jobs. A daemon started by launchd or systemd keeps running, and reports what is
+  // wrong.
   test('a daemon by hand is none of systemd’s, in a terminal that is', async () => {
     using rig = await rigOf();
     expect(rig.run('configure').status).toBe(0);

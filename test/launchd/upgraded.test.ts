@@ -18,9 +18,9 @@ const upgrade = (version: string) => {
   writeFileSync(file, JSON.stringify({ ...described, version }));
 };
 
-// Behaviour 192: After an upgrade, `restart` replaces the daemon with one of the new release, through launchd or
-// systemd if they run it. If the job starts at boot, and so belongs to root (whoever declared it), `restart` restarts
-// only the guest, and names the command that restarts the daemon.
+// Behaviour 208: After an upgrade, `restart` replaces the daemon with one of the new release, through launchd or
+// systemd if they run it. If root owns the job, as it owns each job that starts at boot, `restart` restarts only the
+// guest, and names the command that restarts the daemon.
 test.each([
   ['of launchd', {}, 2],
   ['of nobody', { LINUXKIT_BUILDER_SERVICE: 'none' }, undefined],

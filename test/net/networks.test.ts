@@ -59,7 +59,7 @@ describe('which network a start gets', () => {
   });
 });
 
-// Behaviour 30: A QEMU that was built without its own network is tried only once. The same start continues with
+// Behaviour 44: A QEMU that was built without its own network is tried only once. The same start continues with
 // gvproxy, if gvproxy is installed, `network` is not set, and `vm` is not set to `qemu`.
 describe('a VM program that was built without a network of its own', () => {
   const failure: Failure = { kind: 'vm-lacks-part', message: 'No slirp.', hint: 'Get.', exit: 69 };
@@ -101,7 +101,7 @@ describe('a VM program that was built without a network of its own', () => {
   });
 });
 
-// Behaviour 195: If this machine's name servers are all IPv6, QEMU's own network cannot use them. A start then uses
+// Behaviour 45: If the host's name servers are all IPv6, QEMU's own network cannot use them. A start then uses
 // gvproxy, if gvproxy is installed, `network` is not set, and `vm` is not set to `qemu`.
 describe('a host whose name servers are all IPv6', () => {
   const nameServers = ['fe80::1%en0', '::1'];
@@ -153,8 +153,8 @@ describe('a network that does not serve', () => {
   };
   beforeEach(() => mkdirSync(join(dir, 's/nix-state'), { recursive: true }));
 
-  // Behaviour 29: A network program that does not work, and that was not chosen by name, is replaced by another installed
-  // one until the host reboots or the program is upgraded.
+  // Behaviour 43: A network program that does not work is replaced by another one that is installed, unless `network`
+  // names it. It is tried again after a reboot of the host or an upgrade of the program.
   test('is not taken again where another one is here, and the failure says which', () => {
     install('vpnkit', 'gvproxy');
     expect(plainly(fail().hint)).toMatch(/gvproxy.*Look\./);

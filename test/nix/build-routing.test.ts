@@ -48,9 +48,8 @@ describe('a build for the builder', () => {
   test.each(['booting', 'starting', 'backing-off'])('waits while the builder is %s', (phase) =>
     expect(goes({}, { ...mac, builder: { phase, builds: 'later' } })[0]).toBe('comes'),
   );
-  // Behaviour 213: If the builder is drained, `list` shows that. `doctor`, `explain`, `wait` and `ssh` say so, and name
-  // `undrain`. `doctor` does not count it as a fault, and leaves out the checks that log in. `wait` and `ssh` exit with
-  // 75.
+  // Behaviour 108: `list` shows that a builder is drained. `doctor`, `explain`, `wait` and `ssh` say so, too, and
+  // name `undrain`.
   test('does not get to one that was drained, ready or not', () => {
     for (const builds of ['now', 'later'] as const) {
       const world = { ...mac, builder: { phase: 'x', builds, isDrained: true } };
@@ -208,9 +207,9 @@ describe('what Nix says', () => {
     expect(parseDerivation(JSON.stringify(fetch))).toEqual({ ...wanted, builtin: true });
   });
 
-  // Behaviour 114: A feature is not offered if the guest's Nix does not have it, or if its name is a misspelling of one
-  // of Nix's features. `explain` also counts the features that a derivation requires without naming them, and those
-  // that your machine's own Nix has because of its experimental features.
+  // Behaviour 142: When `explain` says whether a build would run on this builder, it takes into account, too, the
+  // features that a derivation requires without naming them, and those that your machine's own Nix has because of its
+  // experimental features.
   test.each([
     ['a floating output', { out: { hashAlgo: 'r:sha256' } }, ['kvm', 'ca-derivations']],
     [

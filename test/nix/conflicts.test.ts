@@ -36,8 +36,8 @@ const found = (
     env,
   }).map(({ weight, message, hint }) => `${weight} ${message} ${hint}`);
 
-// Behaviour 112: `configure` and `doctor` name each variable or setting that makes your Nix, or nix-daemon, use another
-// store, other settings or no builder. They also say where it is set.
+// Behaviour 139: `configure` and `doctor` name each variable or setting that makes your Nix, or nix-daemon, use
+// another store, other settings or no builder. They also say where it is set.
 describe('settings that keep builds from us', () => {
   test('none in a plain file', () => {
     put('etc/nix/nix.conf', 'experimental-features = nix-command\n');

@@ -127,8 +127,8 @@ const shells = ['sh', 'dash', 'bash', 'zsh', 'ksh', 'csh', 'tcsh', 'fish', 'busy
 );
 const deaf = ['/bin/false', '/usr/sbin/nologin', '/nonexistent'];
 
-// Behaviour 54: ssh reaches the socket whatever the user's login shell is, as long as that shell runs the commands that
-// it is given. If it does not, `doctor` says so.
+// Behaviour 76: ssh reaches the socket whatever the user's login shell is, as long as that shell runs the commands
+// that it is given. If it does not, `doctor` says so.
 describe.each(here)('ssh by %s', (_, helper) => {
   test.each([undefined, '', ...shells])('comes through with the shell %j', async (shell) => {
     const ssh = sshUnder(shell, helper);

@@ -8,7 +8,7 @@ const settings = ({ system, extraSystems }: typeof asked | typeof none) => ({
   extraSystems: [...extraSystems],
 });
 
-// Behaviour 113: If `extraSystems` names `i686-linux`, `configure` offers that system to Nix, unless a program for it
+// Behaviour 140: If `extraSystems` names `i686-linux`, `configure` offers that system to Nix, unless a program for it
 // was tried in the guest and failed. If the system stops working, `status`, `doctor` and `explain` say so.
 describe('i686-linux', () => {
   test.each([

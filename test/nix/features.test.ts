@@ -13,9 +13,8 @@ describe('features are the truth', () => {
     expect(featureProblems(features, kvm).map(({ value }) => value)).toEqual(wrong),
   );
 
-  // Behaviour 114: A feature is not offered if the guest's Nix does not have it, or if its name is a misspelling of one
-  // of Nix's features. `explain` also counts the features that a derivation requires without naming them, and those
-  // that your machine's own Nix has because of its experimental features.
+  // Behaviour 141: A feature is not offered if the guest's Nix does not have it, or if its name is a misspelling of
+  // one of Nix's features.
   test.each(['ca-derivations', 'recursive-nix', 'uid-range', 'apple-virt'])(
     "%s is refused: the guest's Nix cannot do it, whatever its line says",
     (name) => {

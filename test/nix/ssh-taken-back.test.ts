@@ -47,9 +47,9 @@ async function listing(file: string, host = 'nix-linuxkit'): Promise<string> {
   return ran.stdout;
 }
 
-// Behaviour 150: If an ssh option that older versions of ssh do not know is set for every host, our lines reset it for
-// the guest, provided that each ssh on this machine knows it. Otherwise, `configure` and `doctor` name the option, the
-// file and the line.
+// Behaviour 189: If an ssh option that older versions of ssh do not know is set for every host, our lines reset it
+// for the guest, provided that each ssh on this machine knows it. Otherwise, `configure` and `doctor` name the
+// option, the file and the line.
 describe('an option for every host that is newer than our oldest ssh', needs(newSsh), () => {
   test('is taken back where each ssh knows it, and not said where nobody else says it', async () => {
     using rig = configureRig();

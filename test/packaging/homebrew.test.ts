@@ -162,9 +162,9 @@ async function install(release: string): Promise<void> {
     link(join(libexec, 'bin', name), `brew/bin/${name}`);
 }
 
-// Behaviour 170: The Homebrew formula is made from what npm says about the published package. The formula's steps
-// install the program with its two dependencies. The login job survives an upgrade, because it uses the path that
-// Homebrew keeps across versions.
+// Behaviour 218: The Homebrew formula is made from what npm says about the published package, and its steps install
+// the program with its two dependencies. The login job survives an upgrade, because it uses the path that Homebrew
+// keeps across versions.
 describe('the formula', () => {
   test('is filled with what npm says', async () => {
     const made = await run(join(root, 'scripts/release'), ['formula', version]);

@@ -117,9 +117,9 @@ describe('the files of Nix', needs(evaluator), () => {
     expect(instantiate('--parse', join(root, name))).toMatchObject({ status: 0, err: '' });
   });
 
-  // Behaviour 165: The flake builds what package-lock.json names; each entry has an address and a digest. The file
-  // `packaging/nix/registry` contains the address of npm's registry. If that file is missing, evaluation fails with a
-  // message that says how to get it.
+  // Behaviour 211: The flake fetches each package that package-lock.json names from npm's registry, and checks it
+  // against its digest in that file. Without the file `packaging/nix/registry`, which contains the registry's
+  // address, evaluation fails with a message that says how to get that file.
   test('each entry of the lock gets the address that npm would fetch', () => {
     const registry = join(conf, 'registry');
     writeFileSync(registry, 'https://registry.example/npm/\n');
@@ -361,9 +361,10 @@ function checkedOptions(sets: readonly Set[], types: Types): string[] {
     });
 }
 
-// Behaviour 166: The nix-darwin, NixOS and home-manager modules set only options that exist. With nix-darwin and NixOS,
-// the job runs under an account of its own. On nix-darwin, the job's plist stays the same through upgrades, so
-// activation interrupts no build. No key is in the Nix store.
+// Behaviour 212: The nix-darwin, NixOS and home-manager modules set only options that exist, and put no key into the
+// Nix store.
+// Behaviour 213: With nix-darwin and NixOS, the job runs under an account of its own. On nix-darwin, the job's plist
+// stays the same through upgrades, so activation interrupts no build.
 describe('the module for nix-darwin', needs(evaluator), () => {
   test.each([
     ['with Nix by nix-darwin', {}],
@@ -719,9 +720,9 @@ echo "ssh-ed25519 ${'A'.repeat(68)}"`,
   };
 }
 
-// Behaviour 167: Activating the nix-darwin module a second time changes nothing. Switching the module off restores the
-// machine to what it was, and leaves another user's builder alone.
-// Behaviour 168: If the machine has a builder that was not declared by the nix-darwin or NixOS module, the module
+// Behaviour 214: Activating the nix-darwin module a second time changes nothing. Switching the module off restores
+// the machine to what it was, and leaves another user's builder alone.
+// Behaviour 215: If the machine has a builder that was not declared by the nix-darwin or NixOS module, the module
 // leaves that builder and its files as they are, and names the remedy. On nix-darwin, the activation fails; on NixOS,
 // the service does not start.
 test('activation of nix-darwin, twice, and then off', needs(evaluator), () => {

@@ -38,8 +38,8 @@ test('a config with several mistakes is refused with all of them', async (contex
   expect((await rig.cli('daemon')).stderr).toContain('is not valid JSON');
 });
 
-// Behaviour 76: After a failure that another attempt cannot fix, the daemon does not try again by itself. If
-// `config.json` then changes, the daemon reads it and tries to start the guest at once.
+// Behaviour 99: After a failure that another attempt cannot fix, the daemon gives up at once. If `config.json` then
+// changes, the daemon reads it and starts the guest at once.
 test('under launchd the daemon lives on in `failed`, and begins when the file is mended', async (context) => {
   await using rig = await BuilderRig.create({ context });
   const good = settings(rig);
@@ -104,8 +104,8 @@ const images: readonly (readonly [what: string, spoil: (prefix: string) => void,
     ],
   ];
 
-// Behaviour 22: Nothing is launched before the image, the keys and the disk have been checked. Each problem has a name
-// and a remedy.
+// Behaviour 34: Nothing is launched before the image, the keys and the disk have been checked. Each problem has a
+// name and a remedy.
 test.for(images)('an image %s: named once, with how to make it', async (image, context) => {
   const [, spoil, kind] = image;
   await using rig = await BuilderRig.create({ context });
@@ -126,8 +126,9 @@ test.for(images)('an image %s: named once, with how to make it', async (image, c
   await rig.leavesNothing();
 });
 
-// Behaviour 121: An image of ours that is below the lowest acceptable versions is not started, and the daemon does not
-// fall back to one. There is one exception: the image that `acceptOldImage` names is started, and `status` says so.
+// Behaviour 152: An image that this program made is not started if packages in it are below the lowest acceptable
+// versions, and the daemon does not fall back to such an image. There is one exception: the image that
+// `acceptOldImage` names is started, and `status` says so.
 test('an image with a Nix that lets builds out is not started, unless it is the one that is accepted', async (context) => {
   await using rig = await BuilderRig.create({ context });
   expect((await rig.cli('configure', '--no-root', '--reset', 'bundle')).end).toBe(0);

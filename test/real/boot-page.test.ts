@@ -135,8 +135,8 @@ describe(
       }
     });
 
-    // Behaviour 117: `boot-report --html` shows the last 24 hours: what the guest did, when clients were in it, and the
-    // VM's memory.
+    // Behaviour 146: `boot-report --html` shows the last 24 hours: what the guest did, when clients were in it, and
+    // the VM's memory.
     test.each(looks)('the last day: $scheme, $width wide', async (look) => {
       const file = join(dir, 'day.html');
       const page = bootPage([], day);

@@ -2,8 +2,9 @@ import { readdirSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { BuilderRig } from './rig.ts';
 
-// Behaviour 61: `status` shows trouble that the guest's kernel reports on the console: an oops, a stall, lack of
-// memory. If the guest's disk becomes read-only, the guest is restarted, which repairs the file system on the disk.
+// Behaviour 83: `status` shows trouble that the guest's kernel reports on the console, such as an oops, a stall or a
+// lack of memory. If the guest's disk becomes read-only, the guest is restarted, which repairs the file system on the
+// disk.
 test('what the kernel complains of is shown; a disk that takes no more writes is mended', async (context) => {
   await using rig = await BuilderRig.create({ context });
   await rig.up();

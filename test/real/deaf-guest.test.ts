@@ -3,7 +3,7 @@ import { fact } from './command.ts';
 import { deafen } from './deafen.ts';
 import { BuilderRig } from './rig.ts';
 
-// Behaviour 80: On SIGTERM, the daemon shuts the guest down cleanly, then stops the VM, then the network program. It
+// Behaviour 103: On SIGTERM, the daemon shuts the guest down cleanly, then stops the VM, then the network program. It
 // exits with 0 within 25 s, in every phase, even while it is starting.
 test('a guest that listens to nobody is ended in time all the same', async (context) => {
   await using rig = await BuilderRig.create({ context });
@@ -23,7 +23,7 @@ test('a guest that listens to nobody is ended in time all the same', async (cont
   expect(rig.log('vm-does-not-end')).toHaveLength(1);
 });
 
-// Behaviour 81: A second SIGTERM within a second counts as part of the first. A later one stops everything at once.
+// Behaviour 104: A second SIGTERM within a second counts as part of the first. A later one stops everything at once.
 test('a second SIGTERM, more than a second after the first, does not wait for the guest', async (context) => {
   await using rig = await BuilderRig.create({ context });
   const daemon = rig.begin('daemon');

@@ -7,16 +7,17 @@ import { fact } from './command.ts';
 import { nixBuild, secondMachine } from './nix-client.ts';
 import { BuilderRig } from './rig.ts';
 
-// Behaviour 79: `stop` lets in no new connections, and says how many builds are running. It waits for logged-in
-// connections to end, even while the guest is paused or the daemon does not answer. After ten minutes (`--timeout`), it
-// stops the guest anyway. `stop --now` does not wait.
-// Behaviour 94: On AC power, a Mac stays awake while a connection is logged in. `caffeinate` runs only during that
-// time, and exits with the daemon, however the daemon ends. It costs an idle daemon nothing.
-// Behaviour 84: `drain` refuses new connections before they log in, in every phase, so that Nix uses other builders. It
-// lasts until `undrain` or until the daemon is restarted. Connections that have already reached the guest continue.
-// Behaviour 51: The guest says which connections have logged in. The others neither delay a stop, nor keep the host
-// awake, nor keep their place at the door for long. If the guest cannot tell, all connections that have reached it
-// count as logged in.
+// Behaviour 102: `stop` says how many builds are running, lets in no new connections, and waits for logged-in
+// connections to end, even while the guest is paused or the daemon does not answer. After ten minutes (`--timeout`),
+// it stops the guest anyway; `stop --now` does not wait.
+// Behaviour 120: On AC power, a Mac stays awake while a connection is logged in. `caffeinate`, which keeps it awake,
+// runs only during that time, and exits with the daemon, however the daemon ends.
+// Behaviour 107: `drain` refuses new connections before they log in, in every phase, so that Nix uses other builders;
+// connections that have already reached the guest continue. It lasts until `undrain` or until the daemon is
+// restarted.
+// Behaviour 73: The guest says which connections have logged in. The others neither delay a stop, nor keep the host
+// awake, nor keep their place at the door for long; but if the guest cannot tell, all connections that have reached
+// it count as logged in.
 test('a stop waits for what is running, lets nothing new in, and does not wait when told so', async (context) => {
   await using rig = await BuilderRig.create({ context, configure: ['--keep-awake'] });
   const caffeinate = fakeCaffeinate(rig.dir);

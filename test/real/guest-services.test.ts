@@ -11,21 +11,21 @@ import { findProgram } from '../../src/system/process/find-program.ts';
 import { qemuAbilities } from '../../src/vm/qemu/qemu-abilities.ts';
 import { BuilderRig } from './rig.ts';
 
-// Behaviour 46: Connections to the guest are opened one after the other, so that none is lost on a network that cannot
-// take several at once.
-// Behaviour 187: Nix's login reaches the guest's nix-daemon without starting a Nix program in the guest. To nix-daemon,
-// the connection is that of the user who logged in, with that user's trust.
-// Behaviour 101: The daemon asks the guest's kernel whether freed memory and disk space return to the host, instead of
-// assuming it from the VM program. If memory does not return, `status` and `doctor` say what will free it.
-// Behaviour 102: If the guest is away, `gc` and `trim` bring it back, and say so. `gc` waits until no clients are in
-// the guest. What `gc` frees returns to the host.
-// Behaviour 188: `debug` opens a shell in a failed build the way Nix ran it: in its directory, as its user, and with
+// Behaviour 65: Connections to the guest are opened one after the other, so that none is lost on a network that
+// cannot take several at once.
+// Behaviour 239: Nix's login reaches the guest's nix-daemon without starting a Nix program in the guest. nix-daemon
+// trusts the connection as much as it trusts the user who logged in.
+// Behaviour 128: The daemon asks the guest's kernel whether freed memory and disk space return to the host. If memory
+// does not return, `status` and `doctor` say what will free it.
+// Behaviour 129: If the guest is away, `gc` and `trim` bring it back, and say so. `gc` waits until no clients are in
+// the guest, and what it frees returns to the host.
+// Behaviour 240: `debug` opens a shell in a failed build the way Nix ran it: in its directory, as its user, and with
 // its environment, network and view of the store. Nothing that the shell builds enters the store.
-// Behaviour 189: A build directory that `debug` keeps is opened again without another build, and `status` counts it. It
-// is deleted by `gc`, or once nobody has opened it for 7 days.
-// Behaviour 202: `debug` works whatever characters the names of the state directory and of the directory for temporary
-// files contain.
-// Behaviour 113: If `extraSystems` names `i686-linux`, `configure` offers that system to Nix, unless a program for it
+// Behaviour 243: A build directory that `debug` keeps is opened again without another build, and `status` counts it.
+// It is deleted by `gc`, or once nobody has opened it for 7 days.
+// Behaviour 242: `debug` works whatever characters the names of the state directory and of the directory for
+// temporary files contain.
+// Behaviour 140: If `extraSystems` names `i686-linux`, `configure` offers that system to Nix, unless a program for it
 // was tried in the guest and failed. If the system stops working, `status`, `doctor` and `explain` say so.
 test('the services of a guest: many clients, deaths, priorities, the sandbox, the clock, the button', async (context) => {
   await using rig = await BuilderRig.create({ context });
@@ -135,7 +135,7 @@ function residentMiB(pid: number): number {
   return Number(/^VmRSS:\s+(\d+) kB$/m.exec(text)?.[1]) / 1024;
 }
 
-// Behaviour 77: If a VM is killed within a second of a build's success, nothing that Nix calls valid is lost.
+// Behaviour 100: If a VM is killed within a second of a build's success, nothing that Nix calls valid is lost.
 test.for([
   ['at once', false],
   ["after Nix's database was closed", true],

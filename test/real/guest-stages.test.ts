@@ -60,8 +60,8 @@ test('a disk that is neither blank nor ours is left alone, to the byte', onPC, a
   }
 });
 
-// Behaviour 32: The guest finds its disk by our label, in whatever order the VM program lists the disks. If the console
-// that the guest is told to use does not exist, it uses one that does.
+// Behaviour 48: The guest finds its disk by a label, in whatever order the VM program lists the disks. If the console
+// that it is told to use does not exist, it uses one that does.
 test(
   'a blank disk is formatted, a killed guest’s is mended, a larger one grown, a broken one left',
   onPC,
@@ -97,8 +97,8 @@ test(
   },
 );
 
-// Behaviour 78: A blank disk is formatted, and is formatted again if the formatting was interrupted. Any other disk
-// that is not ours is left byte-identical.
+// Behaviour 101: A blank disk is formatted, and is formatted again if the formatting was interrupted. A disk that
+// contains anything other than a guest's data is left byte-identical.
 test.for<[string, (head: Buffer) => boolean]>([
   ['nothing is there but the mark', (head) => isMarked(head) && isZero(head.subarray(512))],
   // mkfs clears it first, and writes it last.

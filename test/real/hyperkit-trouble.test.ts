@@ -63,8 +63,8 @@ describe('the network', () => {
     expect(rig.log('seen').some(({ name }) => name === 'vm-started')).toBe(false);
   });
 
-  // Behaviour 29: A network program that does not work, and that was not chosen by name, is replaced by another installed
-  // one until the host reboots or the program is upgraded.
+  // Behaviour 43: A network program that does not work is replaced by another one that is installed, unless `network`
+  // names it. It is tried again after a reboot of the host or an upgrade of the program.
   test('does not serve, and was not asked for by its name: the next attempt has the other one', async (context) => {
     await using rig = await hyperkit.builder(context, { network: undefined });
     hyperkit.tell('vpnkit', { bindFails: true });

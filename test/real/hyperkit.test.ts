@@ -135,9 +135,9 @@ test('HyperKit with gvproxy: its own address, and a way out', async (context) =>
   await rig.leavesNothing();
 });
 
-// Behaviour 64: A running guest uses the IPv4 name servers of the host's current network, also after the host has moved
-// to another one. With QEMU's own network, it uses only the first of them. If the new network has only IPv6 name
-// servers, the guest has to be restarted.
+// Behaviour 86: A running guest uses the IPv4 name servers of the host's current network, even after the host has
+// moved to another network; with QEMU's own network, it uses only the first of them. If the new network has only IPv6
+// name servers, the guest has to be restarted.
 test('QEMU with gvproxy: the door goes through its socket, no port is opened, and names are asked of the network of now', async (context) => {
   await using rig = await hyperkit.builder(context, { vm: 'qemu', network: 'gvproxy' });
   const resolvConf = join(rig.dir, 'resolv.conf');

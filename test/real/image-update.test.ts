@@ -5,9 +5,11 @@ import { expect, test } from 'vitest';
 import { bundleAt } from '../../src/vm/boot-image.ts';
 import { BuilderRig, testImage } from './rig.ts';
 
-// Behaviour 119: A new image is booted at the next start. If its guest does not become ready, the last image whose
-// guest did is used until `image build` or `image update` succeeds, an automatic update makes another image, or `disk
-// reset` or `verdicts --clear` gives the new one another chance. `status` says why.
+// Behaviour 149: A new image is booted at the next start. If its guest does not become ready, the last image whose
+// guest did is used instead, and `status` says why.
+// Behaviour 150: If an older image is used in place of a new one, this lasts until `image build` or `image update`
+// succeeds, an automatic update makes another image, or `disk reset` or `verdicts --clear` gives the new one another
+// chance.
 test('a new image is taken at the next start; one that does not get ready is set aside for the one before', async (context) => {
   await using rig = await BuilderRig.create({ context });
   expect((await rig.cli('configure', '--no-root', '--reset', 'bundle')).end).toBe(0);

@@ -8,8 +8,8 @@ import { addMonitor } from './monitor.ts';
 import { BuilderRig } from './rig.ts';
 import { stopAtOnce } from './stop-at-once.ts';
 
-// Behaviour 4: The next start finds, by their locks, the processes that a killed daemon left behind. It asks each one
-// to exit, kills those that do not, and logs this. Two processes never have the disk open at the same time.
+// Behaviour 5: The next start finds, by their locks, the processes that a killed daemon left behind. It asks each one
+// to exit, kills those that do not, and logs this; two processes never have the disk open at the same time.
 test('a VM that was killed is started again; a VM whose daemon was killed is ended first', async (context) => {
   await using rig = await BuilderRig.create({ context });
   await rig.up();

@@ -8,10 +8,10 @@ import { BuilderRig } from './rig.ts';
 /** A build may keep every core busy for minutes; in a test that runs at every change, for less. */
 const busySeconds = Number(process.env['LINUXKIT_TEST_BUSY_SECONDS'] ?? '20');
 
-// Behaviour 58: A guest counts as frozen if it shows no sign of life (from its agent, sshd, console, disk or
+// Behaviour 80: A guest counts as frozen if it shows no sign of life (from its agent, sshd, console, disk or
 // connections) for 20 s. The daemon notices this within 30 s, saves the guest's console and state in
 // `nix-state/incidents`, and restarts the guest.
-// Behaviour 59: A busy guest is reported as `slow` at worst. It is never restarted for being busy.
+// Behaviour 81: A busy guest is reported as `slow` at worst. It is never restarted for being busy.
 test(
   'a guest that freezes is found within 30 s, kept as evidence and started again; a busy one is left alone',
   async (context) => {

@@ -11,8 +11,8 @@ import { nixBuild, nixStore } from './nix-client.ts';
 import { BuilderRig } from './rig.ts';
 import { startingGuest } from '../../src/command/announce-slow.ts';
 
-// Behaviour 87: A build that arrives while the guest is away, or leaving, waits until the guest is ready, and then
-// runs. It fails only if the guest is not ready within `holdSeconds`.
+// Behaviour 112: A build that arrives while the guest is away, or is being suspended or stopped for lack of use,
+// waits until the guest is ready, and then runs. It fails only if the guest is not ready within `holdSeconds`.
 test('a guest that comes and goes: no build ever fails for it', async (context) => {
   await using rig = await BuilderRig.create({
     context,

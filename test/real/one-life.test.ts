@@ -4,10 +4,9 @@ import { fact } from './command.ts';
 import { builtText, nixBuild } from './nix-client.ts';
 import { BuilderRig } from './rig.ts';
 
-// Behaviour 1: A kernel lock makes sure that a state directory has at most one daemon. A second daemon that is started
-// in a terminal exits with 75 and names the first one's pid. No daemon starts while `stop` is still cleaning up after
-// an earlier one.
-// Behaviour 44: The door listens for as long as the daemon runs. A connection that arrives before the guest is ready
+// Behaviour 1: A state directory has at most one daemon, because each daemon holds a kernel lock. A second one that
+// is started in a terminal exits with 75 and names the first one's pid.
+// Behaviour 63: The door listens for as long as the daemon runs. A connection that arrives before the guest is ready
 // waits for up to `holdSeconds` (by default, three minutes), and goes through once the guest is ready.
 test('a life: held at the door, ready, a real build, stopped in order', async (context) => {
   await using rig = await BuilderRig.create({ context, name: 'my büilder' });

@@ -4,8 +4,9 @@ import { BuilderRig } from './rig.ts';
 import { needs } from '../needs.ts';
 
 describe('the host runs out of memory', needs(memoryLimits), () => {
-  // Behaviour 69: On Linux, the daemon can tell a VM that was killed because the host ran out of memory from one that a
-  // user killed. It restarts the former after 2 s instead of at once. (macOS does not count such kills.)
+  // Behaviour 92: On Linux, the daemon can tell whether a VM was killed by a user or because the host ran out of
+  // memory, and in the second case restarts it after 2 s instead of at once. On macOS it cannot tell, because macOS
+  // does not count kills for lack of memory.
   test('that is told apart from a kill by somebody, and the guest is started again later', async (context) => {
     await using rig = await BuilderRig.create({ context });
     await rig.up();

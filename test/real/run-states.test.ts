@@ -15,13 +15,15 @@ const still = names.filter((name) => 'sentence' in rowOf(name));
 /** Elsewhere the translator is all that there is, and has none after it. */
 const hasOther = process.platform === 'linux' && kvmObstacle() === undefined;
 
-// Behaviour 27: An accelerator that fails later is not used again until the host reboots. The same start continues with
-// the next accelerator, unless the setting `accelerator` names the one that failed: then the guest stays off.
-// Behaviour 71: Each run state of QEMU has a message and a response of its own. The daemon waits while the VM is
+// Behaviour 41: An accelerator that fails after its trial is not used again until the host reboots. The same start
+// continues with the next accelerator, unless the setting `accelerator` names the one that failed: then the guest
+// stays off.
+// Behaviour 94: Each run state of QEMU has a message and a response of its own. The daemon waits while the VM is
 // paused, halted or being saved, and restarts a VM that cannot continue.
-// Behaviour 67: With QEMU, an I/O error on the host's disk, or an exhausted quota, pauses the guest just as a full disk
-// does, and `status` shows the reason. If an I/O error recurs at the third attempt, the guest is stopped and stays off,
-// and the message names the file. With an exhausted quota, the guest waits until there is space again.
+// Behaviour 90: With QEMU, an I/O error on the host's disk or an exhausted quota pauses the guest, too, and `status`
+// shows the reason. With an exhausted quota, the guest waits until there is space; after an I/O error, the daemon
+// lets it continue up to three times, and if the error then recurs within a minute, the guest is stopped and stays
+// off, and the message names the file.
 test('each state of QEMU is met with its sentence and its treatment', async (context) => {
   await using rig = await BuilderRig.create({ context });
   const qemu = findProgram(process.arch === 'arm64' ? 'qemu-system-aarch64' : 'qemu-system-x86_64');

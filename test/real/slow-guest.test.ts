@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import { BuilderRig } from './rig.ts';
 
-// Behaviour 60: While the agent is silent, the daemon tries logins like Nix's, one at a time, and `status` says whether
-// builds get through. A login that is answered is a sign of life.
+// Behaviour 82: While the agent is silent, the daemon tries logins like Nix's, one at a time, and `status` says
+// whether builds get through. A login that is answered is a sign of life.
 test('a guest whose agent is silent is slow, and what builds find there is told', async (context) => {
   await using rig = await BuilderRig.create({ context });
   await rig.up();

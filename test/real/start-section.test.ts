@@ -26,8 +26,8 @@ async function hold({ layout }: BuilderRig): Promise<() => Promise<void>> {
   });
 }
 
-// Behaviour 7: A start, `configure`, `unconfigure --purge` and `image build` never use the same files at the same time.
-// If one of them is killed while it holds the files, the others are not blocked.
+// Behaviour 8: A start, `configure`, `unconfigure --purge` and `image build` never use the same files at the same
+// time. If one of them is killed, the others are not blocked.
 test('a start waits for whoever is at work, says so, and goes on', async (context) => {
   await using rig = await BuilderRig.create({ context });
   const release = await hold(rig);
@@ -110,9 +110,8 @@ test('what a killed command left of the section keeps nobody waiting', async (co
   expect(rig.log('waiting-for-section')).toEqual([]);
 });
 
-// Behaviour 1: A kernel lock makes sure that a state directory has at most one daemon. A second daemon that is started
-// in a terminal exits with 75 and names the first one's pid. No daemon starts while `stop` is still cleaning up after
-// an earlier one.
+// Behaviour 1: A state directory has at most one daemon, because each daemon holds a kernel lock. A second one that
+// is started in a terminal exits with 75 and names the first one's pid.
 test('fifty daemons at once: one of them is the daemon, and the others name it', async (context) => {
   await using rig = await BuilderRig.create({ context });
   const daemons = Array.from({ length: 50 }, () => rig.begin('daemon'));

@@ -8,13 +8,13 @@ import { addMonitor } from './monitor.ts';
 import { nixBuild } from './nix-client.ts';
 import { BuilderRig } from './rig.ts';
 
-// Behaviour 79: `stop` lets in no new connections, and says how many builds are running. It waits for logged-in
-// connections to end, even while the guest is paused or the daemon does not answer. After ten minutes (`--timeout`), it
-// stops the guest anyway. `stop --now` does not wait.
-// Behaviour 107: The output of `status --json` matches `docs/status.schema.json` in every phase, and also if the daemon
-// is gone.
-// Behaviour 109: The guest is asked for facts that only it knows (running builds, free space, its clock) when `status`
-// runs or a stop waits. While no client is in the guest, the answer is reused for half a minute.
+// Behaviour 102: `stop` says how many builds are running, lets in no new connections, and waits for logged-in
+// connections to end, even while the guest is paused or the daemon does not answer. After ten minutes (`--timeout`),
+// it stops the guest anyway; `stop --now` does not wait.
+// Behaviour 134: The output of `status --json` matches `docs/status.schema.json` in every phase, and even if the
+// daemon is gone.
+// Behaviour 136: While `status` runs or a stop waits, the guest is asked for its running builds, free space and
+// clock. While no client is in the guest, the answer is reused for half a minute.
 test('status --json is what the schema says in every phase, and tells builds and room in the guest', async (context) => {
   await using rig = await BuilderRig.create({ context, configure: ['--max-jobs', '2'] });
   const qmp = addMonitor(rig);

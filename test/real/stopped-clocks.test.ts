@@ -20,9 +20,9 @@ async function beyondStale(rig: BuilderRig, since: number, tryAgain: () => Promi
   expect(vms(rig).length).toBeLessThanOrEqual(1);
 }
 
-// Behaviour 9: A daemon that was halted (SIGSTOP), alone or with its VM, carries on normally once it is continued
-// (SIGCONT), however long it was halted. In the meantime, no other process becomes the daemon. A start that was halted
-// keeps its turn: other starts and `configure` wait until it has finished.
+// Behaviour 10: A daemon that was halted (SIGSTOP), alone or with its VM, continues normally after SIGCONT, and no
+// other process becomes the daemon in the meantime. If it was halted during a start, other starts and `configure`
+// wait until that start has finished.
 test('a daemon, and a daemon with its VM, that stood still have their builder as before', async (context) => {
   await using rig = await BuilderRig.create({ context });
   const daemon = rig.begin('daemon');

@@ -26,7 +26,7 @@ const moments: readonly (readonly [name: string, came: (daemon: Command) => bool
   ['the guest starts its services', sees('disk')],
 ];
 
-// Behaviour 80: On SIGTERM, the daemon shuts the guest down cleanly, then stops the VM, then the network program. It
+// Behaviour 103: On SIGTERM, the daemon shuts the guest down cleanly, then stops the VM, then the network program. It
 // exits with 0 within 25 s, in every phase, even while it is starting.
 test.each(moments)('SIGTERM when %s: exit 0, and nothing is left', async (name, came) => {
   const daemon = rig.begin('daemon');

@@ -6,8 +6,8 @@ import { exampleNix } from '../../src/nix/example.ts';
 import { nixBuild } from './nix-client.ts';
 import { BuilderRig } from './rig.ts';
 
-// Behaviour 98: No build fails because it arrives while the guest is being suspended, is suspended, or is being
-// resumed. The guest either keeps running or is resumed, and its clock is right before the first byte goes through.
+// Behaviour 124: No build fails because it arrives while the guest is being suspended, is suspended, or is being
+// resumed. The guest either keeps running or is resumed.
 test('a guest that goes as a file goes on from it, and builds', async (context) => {
   await using rig = await BuilderRig.create({
     context,

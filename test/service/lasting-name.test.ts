@@ -23,10 +23,10 @@ function install(file: string, links: Readonly<Record<string, string>>): void {
   }
 }
 
-// Behaviour 154: A login job still starts the daemon after an upgrade of Node or of this program has deleted the old
-// version's directory. The job uses a path that the package manager keeps across versions; if there is none, or if it
-// no longer exists, it uses the path that was valid when the job was made. `doctor` finds a job whose paths are all
-// gone.
+// Behaviour 194: A login job still starts the daemon after an upgrade of Node or of this program has deleted the old
+// version's directory, because the job uses a path that the package manager keeps. If there is no such path, or if it
+// no longer exists, the job uses the path that was valid when the job was made; `doctor` finds a job whose paths are
+// all gone.
 test.each<
   [string, (version: string) => string, (version: string) => Record<string, string>, string]
 >([

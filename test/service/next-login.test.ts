@@ -226,10 +226,10 @@ eval "$(sed -n 's/^ExecStart=//p' "$job" | sed 's/[$][$]/\\\\$/g')"`,
 const inNix = 'mount --bind "$1" /nix; shift; exec "$@"';
 const nixMounts: readonly Need[] = ['mounts', { path: '/nix' }];
 
-// Behaviour 154: A login job still starts the daemon after an upgrade of Node or of this program has deleted the old
-// version's directory. The job uses a path that the package manager keeps across versions; if there is none, or if it
-// no longer exists, it uses the path that was valid when the job was made. `doctor` finds a job whose paths are all
-// gone.
+// Behaviour 194: A login job still starts the daemon after an upgrade of Node or of this program has deleted the old
+// version's directory, because the job uses a path that the package manager keeps. If there is no such path, or if it
+// no longer exists, the job uses the path that was valid when the job was made; `doctor` finds a job whose paths are
+// all gone.
 describe.each(keepers)('by $name', { timeout: 60_000 }, ({ name: service, login }) => {
   const table = Object.entries(managers);
   const plain = table.filter(([, { isNix }]) => isNix !== true);

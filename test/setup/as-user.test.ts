@@ -89,9 +89,10 @@ describe('as an ordinary user', () => {
     expect(snapshot(rig.tree)).toEqual(before);
   });
 
-  // Behaviour 139: Root runs none of our programs and reads none of the user's files, unless an administrator asks for
-  // it (`--root-part`, `--owner-gone`) or root owns the daemon. `configure` and `unconfigure` show a script and have
-  // root run exactly that script. The script contains no private key and reads none.
+  // Behaviour 176: Root runs none of our programs and reads none of the user's files, unless an administrator asks
+  // for it (`--root-part`, `--owner-gone`) or root owns the daemon.
+  // Behaviour 177: `configure` and `unconfigure` show a script and have root run exactly that script. The script
+  // contains no private key and reads none.
   test('the script that is shown is the one that root runs, word for word', () => {
     using rig = userRig('printf "%s\\0" "$3" >>"$0.ran"; exec "$@"');
     const said = [['configure', '--system'], ['unconfigure']].map(
@@ -134,8 +135,8 @@ describe('as an ordinary user', () => {
     expect(snapshot(rig.tree)).toEqual(before);
   });
 
-  // Behaviour 196: If sudo is not installed, `configure` and `unconfigure` use doas. If doas is not installed either,
-  // they say how to run the script as root.
+  // Behaviour 182: Without sudo, `configure` and `unconfigure` use doas. Without either, they say how to run the
+  // script as root.
   test('with doas, where there is no sudo', () => {
     using rig = userRig('exit 1', '');
     const bin = join(rig.tree, 'bin');
@@ -187,8 +188,8 @@ describe('as an ordinary user', () => {
     expect(configured.stderr).toContain(`Cannot read ${rig.ssh}`);
   });
 
-  // Behaviour 151: `configure` plans everything before it writes the first file. If any file that it would write cannot
-  // be read or written, it changes nothing.
+  // Behaviour 190: `configure` plans everything before it writes the first file. If any file that it would write
+  // cannot be read or written, it changes nothing.
   test('where ~/.ssh is not for them to write, nothing is changed', needs('root'), () => {
     using rig = userRig('exec "$@"');
     const folder = dirname(rig.ssh);

@@ -94,8 +94,8 @@ describe('configure', needs('root'), () => {
     ]);
   });
 
-  // Behaviour 53: With `door` set to `unix`, the front door opens no port: ssh connects to a Unix socket in a directory
-  // that only the owner and root can enter, so other users cannot connect.
+  // Behaviour 75: With `door` set to `unix`, the front door opens no port. ssh connects to a Unix socket in a
+  // directory that only the owner and root can enter.
   test('makes the front door a socket, and a port again, to the byte', async () => {
     using rig = configureRig();
     await rig.run('--port', '24099');

@@ -69,8 +69,8 @@ function world(name: string) {
   return { root, layout, run };
 }
 
-// Behaviour 8: `configure` and `image build` can be interrupted at any moment. Nothing half-finished is trusted, and
-// running the command again produces the same result as an uninterrupted run.
+// Behaviour 9: `configure` and `image build` can be interrupted at any moment. Nothing half-finished is trusted, and
+// running the command again gives the same result as if it had not been interrupted.
 test('configure ended at any moment, and run again', { timeout: 120_000 }, async () => {
   const whole = world('whole');
   const undisturbed = await whole.run(['configure']);

@@ -91,13 +91,14 @@ function lay(): void {
   put(join(layout.state, 'daemon.log'), '{}\n');
 }
 
-// Behaviour 18: No command works in a state directory that belongs to another user, or that others can replace because
-// they own a directory above it or can write to one. If others can write to the state directory itself, a command
-// refuses it or first makes it private. It does the latter only if no other user has put anything there or can write to
-// a file there. There are four exceptions. Commands that only show something warn instead of refusing. The group of a
-// declared builder can control its daemon. `stop`, and commands that only ask a running daemon for something, such as
-// `suspend` and `drain`, work in a directory that others can replace, unless root runs them. `unconfigure --owner-gone`
-// uses root's own record, and no state directory.
+// Behaviour 19: Apart from the exceptions that follow, no command works in a state directory that belongs to another
+// user, or that others can replace because they own a directory above it or can write to one.
+// Behaviour 20: If others can write to the state directory itself, a command makes it private, provided that no other
+// user has put anything there or can write to a file there. Otherwise, the command refuses it.
+// Behaviour 21: A command that only shows something works in another user's state directory, too, and warns. The
+// group of a declared builder can control its daemon.
+// Behaviour 22: In a state directory that others can replace, `stop` and commands that only ask a running daemon for
+// something, such as `suspend` and `drain`, still work, unless root runs them.
 describe('a directory of another user', needs('root'), () => {
   const changing: readonly (readonly string[])[] = [
     ['configure'],
@@ -132,9 +133,9 @@ describe('a directory of another user', needs('root'), () => {
     expect(run('logs', '-d', layout.root).status).toBe(0);
   });
 
-  // Behaviour 218: In a state directory, the settings, the records and an image's manifest are read only if they are
-  // regular files of at most 16 MiB. A pipe, a link to a device or a larger file in their place is not read, and no
-  // command waits for it.
+  // Behaviour 25: In a state directory, the settings, the program's own records and an image's manifest are read only
+  // if they are regular files of at most 16 MiB. A pipe, a link to a device or a larger file in their place is not
+  // read, and no command waits for it.
   test.each([
     ['status'],
     ['list'],
@@ -317,6 +318,7 @@ describe('a directory of another user', needs('root'), () => {
       expect(existsSync(path), path).toBe(true);
   });
 
+  // Behaviour 23: `unconfigure --owner-gone` works without the owner's state directory: it uses root's own record.
   test('whose owner is gone: an administrator takes back root’s part by root’s own record', () => {
     const places = systemPathsOf(tree);
     for (const path of [places.home, places.rootHome, places.etcNix])
@@ -349,13 +351,14 @@ function failureIn(act: () => void): Failure | undefined {
   }
 }
 
-// Behaviour 18: No command works in a state directory that belongs to another user, or that others can replace because
-// they own a directory above it or can write to one. If others can write to the state directory itself, a command
-// refuses it or first makes it private. It does the latter only if no other user has put anything there or can write to
-// a file there. There are four exceptions. Commands that only show something warn instead of refusing. The group of a
-// declared builder can control its daemon. `stop`, and commands that only ask a running daemon for something, such as
-// `suspend` and `drain`, work in a directory that others can replace, unless root runs them. `unconfigure --owner-gone`
-// uses root's own record, and no state directory.
+// Behaviour 19: Apart from the exceptions that follow, no command works in a state directory that belongs to another
+// user, or that others can replace because they own a directory above it or can write to one.
+// Behaviour 20: If others can write to the state directory itself, a command makes it private, provided that no other
+// user has put anything there or can write to a file there. Otherwise, the command refuses it.
+// Behaviour 21: A command that only shows something works in another user's state directory, too, and warns. The
+// group of a declared builder can control its daemon.
+// Behaviour 22: In a state directory that others can replace, `stop` and commands that only ask a running daemon for
+// something, such as `suspend` and `drain`, still work, unless root runs them.
 describe('a directory of a user', needs('root'), () => {
   const user = 1234;
   let above: string;
@@ -500,10 +503,8 @@ describe('a directory of a user', needs('root'), () => {
   });
 });
 
-// Behaviour 19: `configure -d` accepts only a directory that does not exist yet, that is empty, that is marked as ours,
-// or that an earlier version made. `unconfigure --purge` deletes only our files there, and follows no link.
-// `unconfigure` restores or deletes only files that `configure` writes, even if our records of earlier changes (the
-// receipts) name others.
+// Behaviour 29: `configure -d` accepts only a directory that does not exist yet, that is empty, that this program has
+// marked as a state directory, or that an earlier version made.
 describe('configure -d', () => {
   test('takes no directory with files of somebody’s', async () => {
     using rig = configureRig();

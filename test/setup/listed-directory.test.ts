@@ -24,8 +24,8 @@ vi.mock('../../src/system/files/access-lists.ts', () => ({
 }));
 afterEach(() => (lists.of = []));
 
-// Behaviour 223: On macOS, `configure` and the daemon refuse a state directory that an access control list opens to other
-// users, before any key is made in it.
+// Behaviour 26: On macOS, `configure` and the daemon refuse a state directory that an access control list opens to
+// other users, before any key is made in it.
 test(
   'is given no keys by configure, whether it is there or gets the list of its parent',
   needs('root'),

@@ -18,7 +18,7 @@ afterAll(() => program[Symbol.dispose]());
 
 const quoted = (word: string) => `'${word.replaceAll("'", `'\\''`)}'`;
 
-// Behaviour 146: A file that is a mount point is written in place, and later restored in place.
+// Behaviour 185: A file that is a mount point is written in place, and later restored in place.
 describe('a file that is a mount point', needs('root', 'mounts'), () => {
   const tree = mkdtempSync(join(tmpdir(), 'mounted '));
   afterAll(() => rmSync(tree, { recursive: true }));

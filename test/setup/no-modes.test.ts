@@ -5,7 +5,8 @@ import { plainly } from '../../src/system/advice.ts';
 import { failureOf } from '../../src/system/failure.ts';
 import { needs } from '../needs.ts';
 
-// Behaviour 198: On a file system that does not keep permissions, such as FAT, `configure` says so, and puts no key there.
+// Behaviour 27: On a file system that does not keep permissions, such as FAT, `configure` says so, and puts no key
+// there.
 test('a directory that cannot be made private is refused', needs('Linux'), () => {
   // The kernel keeps the modes of these, whoever asks for others (fs/proc/inode.c, proc_setattr).
   const path = '/proc/self/task';

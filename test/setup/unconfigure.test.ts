@@ -189,8 +189,8 @@ describe('unconfigure', needs('root'), () => {
     expect(existsSync(rig.layout.root)).toBe(false);
   });
 
-  // Behaviour 219: In `nix-state`, too, `unconfigure --purge` deletes only files and directories with names that this
-  // program uses, and lists what it leaves there.
+  // Behaviour 31: In the directory `nix-state`, too, `unconfigure --purge` deletes only files and directories with
+  // names that this program uses, and lists what it leaves there.
   test('leaves what is not ours beside the daemon’s files, and says so', async () => {
     using rig = configureRig();
     await rig.run();
@@ -225,10 +225,9 @@ describe('unconfigure', needs('root'), () => {
     ]);
   });
 
-  // Behaviour 19: `configure -d` accepts only a directory that does not exist yet, that is empty, that is marked as
-  // ours, or that an earlier version made. `unconfigure --purge` deletes only our files there, and follows no link.
-  // `unconfigure` restores or deletes only files that `configure` writes, even if our records of earlier changes (the
-  // receipts) name others.
+  // Behaviour 30: `unconfigure` restores or deletes only files that `configure` writes, even if a record of an
+  // earlier change names others. `unconfigure --purge` deletes only our files in the state directory, and follows no
+  // link.
   test('follows no link, and deletes nothing that only looks like ours', async () => {
     using rig = configureRig();
     await rig.run();

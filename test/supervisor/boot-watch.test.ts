@@ -54,7 +54,7 @@ function boot({ rebootsInPlace = false } = {}) {
   return { clock, seen, end, over, stop, says, looks: () => looks };
 }
 
-// Behaviour 25: A guest that is not ready 180 s after it began to boot is stopped, and the message names the first
+// Behaviour 37: A guest that is not ready 180 s after it began to boot is stopped, and the message names the first
 // stage of the boot that it did not reach. The host's sleep does not count, nor does up to an hour of disk checking.
 test('a boot that stays away is ended after 180 s, naming what is missing', async () => {
   const { clock, end, says } = boot();
@@ -117,9 +117,9 @@ test('a guest that says more stages than any boot has fills no record, and says 
   expect(seen).toHaveLength(50);
 });
 
-// Behaviour 136: No line on the console, whoever wrote it, is enough to make the daemon stop a guest that was ready:
-// the daemon first checks with the guest itself whether the line is true. Only while the guest is booting does the
-// daemon stop it because of such a line alone.
+// Behaviour 173: No line on the console, whoever wrote it, is enough to make the daemon stop a guest that was ready:
+// the daemon first checks with the guest itself whether the line is true. While the guest is booting, such a line
+// alone is enough.
 test('a service that ended and was begun anew is told of', () => {
   const { seen, says, stop } = boot();
   for (const what of ['note=disk-format', 'note=restarted-sshd', 'note=restarted']) says(what);
@@ -160,7 +160,7 @@ test('a guest that was ready gives up no more: the line is a note', async () => 
   }
 });
 
-// Behaviour 63: If the guest reboots inside its VM process, the daemon treats it as lost and starts it again.
+// Behaviour 85: If the guest reboots inside its VM process, the daemon treats it as lost and starts it again.
 test.each([true, false])(
   'a first stage that comes again is a reboot where the VM process goes on with it (%s)',
   (rebootsInPlace) => {

@@ -42,7 +42,7 @@ test('a guest that has them is asked nothing', async () => {
   expect(calls).toEqual([]);
 });
 
-// Behaviour 143: If root gets a new key, a running guest accepts that key without a restart.
+// Behaviour 87: If root gets a new key, a running guest accepts that key without a restart.
 test('one that runs is told of a key of root’s that came, once, and of the next', async () => {
   const keys = new GuestKeys({ ...sources(), log: () => undefined });
   const one = guest();

@@ -55,9 +55,9 @@ async function guest(says: { readonly code: number; readonly uptimeS: number } |
   };
 }
 
-// Behaviour 136: No line on the console, whoever wrote it, is enough to make the daemon stop a guest that was ready:
-// the daemon first checks with the guest itself whether the line is true. Only while the guest is booting does the
-// daemon stop it because of such a line alone.
+// Behaviour 173: No line on the console, whoever wrote it, is enough to make the daemon stop a guest that was ready:
+// the daemon first checks with the guest itself whether the line is true. While the guest is booting, such a line
+// alone is enough.
 test.each([
   ['goes on', { code: 0, uptimeS: 69.5 }, 'guest-goes-on'],
   ['takes no more writes', { code: 1, uptimeS: 0 }, 'lost'],

@@ -85,8 +85,8 @@ test.each(obstacles)('a managed one waits for %s, says so once, and begins', asy
   expect(await left).toBe(Exit.ok);
 });
 
-// Behaviour 199: If launchd or systemd starts the daemon before the volume with the state directory is mounted, the
-// daemon does not create anything in the directory's place. It begins once the directory exists.
+// Behaviour 28: If launchd or systemd starts the daemon before the volume with the state directory is mounted, the
+// daemon waits for the directory and creates nothing in its place.
 test('a managed one waits for its directory, and makes none', async () => {
   rmSync(layout.root, { recursive: true });
   const { clock, blocked, gaveUp, left, stop } = begin(true);
@@ -133,8 +133,8 @@ test('a managed one waits where flock is killed, and tells why once', async () =
   }
 });
 
-// Behaviour 193: If a file cannot be parsed and the parser's error quotes part of that file, the quotation appears only
-// on the terminal of the file's owner. It never appears in a status, log or report.
+// Behaviour 144: If a file cannot be parsed and the parser's error quotes part of that file, the quotation appears
+// only on the terminal of the file's owner. It never appears in a status, log or report.
 test('one whose config.json is no JSON writes nothing down that the parser repeats', async () => {
   writeFileSync(layout.config, '{"cpus": hush7z}');
   const { gaveUp, left, statuses, stop } = begin(true);

@@ -51,7 +51,7 @@ const log = [
   phase(100, 'failed'),
 ].join('\n');
 
-// Behaviour 117: `boot-report --html` shows the last 24 hours: what the guest did, when clients were in it, and the
+// Behaviour 146: `boot-report --html` shows the last 24 hours: what the guest did, when clients were in it, and the
 // VM's memory.
 describe('a day', () => {
   test('is where the guest was, who used it, and what it kept', () => {

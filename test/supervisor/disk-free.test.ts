@@ -49,7 +49,7 @@ test('one that is a link to another volume is looked at there', async () => {
   expect(over()).toBe('free');
 });
 
-// Behaviour 6: A VM program is never given a disk that another process has locked. Each attempt to start the guest
+// Behaviour 7: A disk that another process has locked is never given to a VM program. Each attempt to start the guest
 // waits up to 20 s for the disk to be unlocked.
 test('one whose holder goes is waited for', async () => {
   const lock = tryKernelLock(disk);

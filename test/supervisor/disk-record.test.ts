@@ -29,9 +29,9 @@ const guest = (nix: string) => {
   return { facts, said };
 };
 
-// Behaviour 126: Some old versions of Nix let a build become root. If a guest with such a Nix has used the disk, the
-// owner is warned until `disk reset` starts a new disk or `disk keep` accepts this one. The guest is asked for the
-// version of its Nix each time it becomes ready.
+// Behaviour 159: If a guest whose Nix lets a build become root, as some old versions do, has used the disk, the owner
+// is warned until `disk reset` starts a new disk or `disk keep` accepts this one. The guest is asked for the version
+// of its Nix each time it becomes ready.
 test('a disk that was blank and has had no such guest is nothing to tell of', () => {
   recordBlank(layout);
   expect(guest('2.34.8')).toEqual({ facts: { nixVersion: '2.34.8' }, said: [] });

@@ -10,8 +10,8 @@ import { needs } from '../needs.ts';
 const wanted = { bytes: 1000, inodes: 64 };
 const plenty = { bavail: 1000, bsize: 1, files: 100, ffree: 64 };
 
-// Behaviour 68: A start waits for free inodes on the host's file system, just as it waits for free space. `status` and
-// `doctor` say so.
+// Behaviour 91: A start waits for free inodes on the host's file system, just as it waits for free space. `status`
+// and `doctor` say so.
 test.each([
   ['enough', plenty, undefined],
   ['too few bytes', { ...plenty, bavail: 999 }, 'disk-full'],

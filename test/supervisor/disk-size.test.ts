@@ -14,7 +14,7 @@ const filling = (limitGiB: number): FilePlace => ({
   },
 });
 
-// Behaviour 15: If a file system does not allow a file as large as the disk, `configure` and a start say so, and say
+// Behaviour 16: If a file system does not allow a file as large as the disk, `configure` and a start say so, and say
 // which size is allowed.
 test.each<[string, FilePlace, number, ReturnType<typeof mostGiB>]>([
   ['a file system that keeps holes', roomy, 80, { most: 80, by: 'length' }],

@@ -114,7 +114,7 @@ describe('the disk', () => {
     expect(judgeDisk(Buffer.alloc(65_536, 1))).toBe('foreign'));
 });
 
-// Behaviour 15: If a file system does not allow a file as large as the disk, `configure` and a start say so, and say
+// Behaviour 16: If a file system does not allow a file as large as the disk, `configure` and a start say so, and say
 // which size is allowed.
 describe('a disk that is larger than files may be', () => {
   const source = `

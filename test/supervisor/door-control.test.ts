@@ -46,8 +46,9 @@ async function gateRig() {
   };
 }
 
-// Behaviour 84: `drain` refuses new connections before they log in, in every phase, so that Nix uses other builders. It
-// lasts until `undrain` or until the daemon is restarted. Connections that have already reached the guest continue.
+// Behaviour 107: `drain` refuses new connections before they log in, in every phase, so that Nix uses other builders;
+// connections that have already reached the guest continue. It lasts until `undrain` or until the daemon is
+// restarted.
 test('whoever waits and comes is sent off without a word, also when the guest goes and comes', async () => {
   await using rig = await gateRig();
   await using guest = await fakeGuest(echoing);
@@ -127,7 +128,7 @@ test('it becomes a socket where the settings say so, and a port again', async ()
   rmSync(directory, { recursive: true });
 });
 
-// Behaviour 56: If the directory of the door's socket is lost, `status` says so, with a remedy, and the log says so
+// Behaviour 78: If the directory of the door's socket is lost, `status` says so, with a remedy, and the log says so
 // once. The door listens again when the directory is back.
 test('a socket that is lost is told of, once, until it is there again', async () => {
   const tree = mkdtempSync(join(tmpdir(), 'gate-'));

@@ -108,8 +108,8 @@ test('another program that holds the lock is not touched', async () => {
   expect(identify(child.pid)?.program).toBe('sleep');
 });
 
-// Behaviour 3: A pidfile is trusted only if its pid, start time, boot and program all match the process with that pid,
-// and no other process is known to hold the lock. A process that merely has the same pid is never touched.
+// Behaviour 4: A process counts as the one that a pidfile names only if its pid, start time, boot and program match,
+// and no other process is known to hold its lock. A process that merely has the same pid is never touched.
 test('a stranger that has the recorded pid now is not touched', async () => {
   // The record is of another start of that pid; the lock is free.
   writeFileSync(at('vm.json'), JSON.stringify({ ...identify(child.pid), started: '1' }));
@@ -170,8 +170,8 @@ test('one that Nixpkgs wrapped is ours under the name that was started', async (
   expect(await child.ended).toEqual({ kind: 'signalled', signal: 'SIGTERM' });
 });
 
-// Behaviour 5: If a daemon is killed, its VM is found and stopped, even if a clean-up program has deleted one of the
-// VM's files, whichever file that is (even the lock file). No second VM is started beside it.
+// Behaviour 6: The VM of a killed daemon is found and stopped even if any one of the VM's files has been deleted,
+// including the lock file. No second VM is started beside it.
 describe('a child that was left, and a cleaner', needs('Linux'), () => {
   test.each([
     ['its lock', ['vm.lock']],

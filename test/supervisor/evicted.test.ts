@@ -33,8 +33,8 @@ const driverPauses = (pausesOnFullDisk: boolean) =>
   Object.assign(vmDrivers.qemu, { row: { ...vmPrograms.qemu, pausesOnFullDisk } });
 afterEach(() => driverPauses(true));
 
-// Behaviour 10: If the state directory is moved, deleted or replaced, the daemon notices within 5 s, and before every
-// start. It stops its children cleanly, says what happened, exits with 74, and touches nothing under the old name.
+// Behaviour 11: If the state directory is moved, deleted or replaced, the daemon notices within 5 s, and before every
+// start. It stops its children cleanly, says what happened, exits with 74, and touches nothing at the old path.
 test('deleted, with another daemon in its place: ends in order, and touches nothing of theirs', async () => {
   await using world = await World.make();
   const { layout } = world;
@@ -101,8 +101,8 @@ test('whether there is room cannot be told: nothing is ended for that', async ()
   await until('stopped');
 });
 
-// Behaviour 11: If the state directory becomes read-only, the guest keeps running. What the daemon cannot write to the
-// status file, it prints instead. Once the directory is writable again, the status file is correct within 5 s.
+// Behaviour 12: If the state directory becomes read-only, the guest keeps running, and the daemon prints what it
+// cannot write to the status file. Once the directory is writable again, the status file is correct within 5 s.
 test('unwritable for a while: it stays, says so, and the record is true again afterwards', async () => {
   await using world = await World.make();
   const { layout, clock, config } = world;

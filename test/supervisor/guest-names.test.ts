@@ -47,9 +47,9 @@ const ofStart = () =>
     resolvConf,
   });
 
-// Behaviour 64: A running guest uses the IPv4 name servers of the host's current network, also after the host has moved
-// to another one. With QEMU's own network, it uses only the first of them. If the new network has only IPv6 name
-// servers, the guest has to be restarted.
+// Behaviour 86: A running guest uses the IPv4 name servers of the host's current network, even after the host has
+// moved to another network; with QEMU's own network, it uses only the first of them. If the new network has only IPv6
+// name servers, the guest has to be restarted.
 test('a guest whose network asks the old ones is told of the new ones, once, and of those of its start when they are back', async () => {
   const start = ofStart();
   await start.tell(guest);

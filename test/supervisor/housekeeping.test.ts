@@ -76,9 +76,9 @@ function rig() {
   return { clock, at, asked, housekeeping, pass, finish };
 }
 
-// Behaviour 99: Once the guest has been unused for half a minute, it gives back the memory of its caches and its free
-// disk blocks. If less than a quarter of its disk is free, or less than 8 GiB on the host's disk, old store paths in
-// the guest are deleted as well. The daemon starts none of this during a build.
+// Behaviour 126: Once the guest has been unused for half a minute, it gives back the memory of its caches and its
+// free disk blocks. If less than a quarter of the guest's disk is free, or less than 8 GiB on the host's disk, old
+// store paths in the guest are deleted as well. The daemon starts none of this during a build.
 describe('a guest that nobody uses', () => {
   test('gives back what it has once after each use, half a minute later', async () => {
     const { at, asked, pass } = rig();
@@ -96,8 +96,8 @@ describe('a guest that nobody uses', () => {
     expect(asked).toEqual(['tidy', 'trim', 'tidy', 'trim']);
   });
 
-  // Behaviour 189: A build directory that `debug` keeps is opened again without another build, and `status` counts it.
-  // It is deleted by `gc`, or once nobody has opened it for 7 days.
+  // Behaviour 243: A build directory that `debug` keeps is opened again without another build, and `status` counts
+  // it. It is deleted by `gc`, or once nobody has opened it for 7 days.
   test('is tidied every day where nobody comes: what is in it grows old', async () => {
     const { asked, clock, pass } = rig();
     await pass(40_000);
@@ -180,8 +180,9 @@ describe('a guest that nobody uses', () => {
   });
 });
 
-// Behaviour 100: A garbage collection that the daemon or `gc` has started never deletes what a build has just received.
-// No client is let in while it is running, and an arriving client cuts it short.
+// Behaviour 127: A garbage collection that the daemon or `gc` has started never deletes what a build has just
+// received. No client is let in while it is running; an arriving client ends it, at once or, if somebody ran `gc`,
+// within half a minute.
 describe('a collection', () => {
   test.each([
     ['has logged in', { loggedIn: 1 }],
@@ -248,9 +249,9 @@ describe('a collection', () => {
     expect([asked.at(-1), at.withheld]).toEqual(['trim', [true, false]]);
   });
 
-  // Behaviour 105: A garbage collection can be stopped at any time from its first step on. The request to stop is
-  // repeated until the collection has stopped. If the collection cannot make sure that the newest paths, which builds
-  // might still need, are kept, it deletes nothing.
+  // Behaviour 132: A garbage collection can be stopped at any time; the request to stop is repeated until it has
+  // stopped. If the collection cannot make sure that the newest paths, which builds might still need, are kept, it
+  // deletes nothing.
   test('of which nothing is heard is told to end, and nobody is let in before it has', async () => {
     const { at, asked, housekeeping, clock } = rig();
     at.stops = [0, 0, 127, 1, 0, 1];
@@ -280,8 +281,8 @@ describe('a collection', () => {
     expect(at.withheld).toEqual([true, false]);
   });
 
-  // Behaviour 103: A `gc` or `trim` that somebody requests counts as use of the guest. Until it ends, the guest is sent
-  // away only if that is forced.
+  // Behaviour 130: A `gc` or `trim` that somebody requests counts as use of the guest. Until it ends, the guest is
+  // sent away only if that is forced.
   test('or a trim that was asked for is a use of the guest, and one of our own is none', async () => {
     const { at, housekeeping, finish, pass } = rig();
     const collected = housekeeping.collect();

@@ -63,9 +63,9 @@ describe('a guest that nobody uses', () => {
     expect([at.looks, idle]).toEqual([0, []]);
   });
 
-  // Behaviour 85: Unless somebody runs `suspend`, or `idle.onBattery` or `idle.onLowMemory` says otherwise, a guest is
-  // sent away only after it has been unused for `idle.after`. A guest is unused if nobody is logged in through the door
-  // or about to log in, and the guest itself says that it is not building anything.
+  // Behaviour 110: A guest is sent away only after it has been unused for `idle.after`: nobody was logged in through
+  // the door or about to log in, and the guest itself says that it is not building anything. `suspend`,
+  // `idle.onBattery` and `idle.onLowMemory` can send it away sooner.
   test.each([
     ['somebody who has logged in', { ...nobody, open: 1, loggedIn: 1 }],
     ['somebody who is about to log in', { ...nobody, open: 1, entering: 1 }],
@@ -81,8 +81,8 @@ describe('a guest that nobody uses', () => {
     expect(idle).toHaveLength(1);
   });
 
-  // Behaviour 103: A `gc` or `trim` that somebody requests counts as use of the guest. Until it ends, the guest is sent
-  // away only if that is forced.
+  // Behaviour 130: A `gc` or `trim` that somebody requests counts as use of the guest. Until it ends, the guest is
+  // sent away only if that is forced.
   test.each(['battery', 'memory', undefined] as const)(
     'stays for what somebody has asked for, whatever presses (%s)',
     async (pressure) => {
@@ -113,8 +113,8 @@ describe('a guest that nobody uses', () => {
     expect(idle).toHaveLength(1);
   });
 
-  // Behaviour 93: With `idle.onBattery` set to `now`, an unused guest is sent away within a minute while the host runs
-  // on battery. With `idle.onLowMemory` set to `now`, the same happens while the host is short of memory.
+  // Behaviour 119: With `idle.onBattery` set to `now`, an unused guest is sent away within a minute while the host
+  // runs on battery. With `idle.onLowMemory` set to `now`, the same happens while the host is short of memory.
   test('goes within a minute where this machine wants its power or memory back, and never from a build', async () => {
     const { at, idle, pass, never } = rig();
     never();
@@ -214,8 +214,8 @@ describe('a guest that is wanted again and again', () => {
 
   test('never stays shorter for it', () => expect(pauseMs(120 * minute, 20)).toBe(120 * minute));
 
-  // Behaviour 89: If a guest is needed again more than 12 times within an hour, it stays longer: the time for which it
-  // must be unused doubles each time, up to an hour.
+  // Behaviour 114: If a guest is needed again more than 12 times within an hour, the time for which it must be unused
+  // before it is sent away doubles each time, up to an hour.
   test('stays longer, and as before when the hour is over', async () => {
     const { clock, idle, idleness, pass } = rig();
     for (let n = 0; n < 13; n++) idleness.noteWake();

@@ -110,9 +110,11 @@ describe('images on the disk', () => {
   });
   afterEach(() => rmSync(layout.root, { recursive: true }));
 
-  // Behaviour 119: A new image is booted at the next start. If its guest does not become ready, the last image whose
-  // guest did is used until `image build` or `image update` succeeds, an automatic update makes another image, or `disk
-  // reset` or `verdicts --clear` gives the new one another chance. `status` says why.
+  // Behaviour 149: A new image is booted at the next start. If its guest does not become ready, the last image whose
+  // guest did is used instead, and `status` says why.
+  // Behaviour 150: If an older image is used in place of a new one, this lasts until `image build` or `image update`
+  // succeeds, an automatic update makes another image, or `disk reset` or `verdicts --clear` gives the new one
+  // another chance.
   test('the last good one is kept, used when a new one fails, and left for the next', async () => {
     install('one');
     expect(lose('guest-panicked', 'image')).toMatchObject({ failure: { kind: 'guest-panicked' } });
@@ -142,9 +144,9 @@ describe('images on the disk', () => {
     expect(readFileSync(join(layout.images, 'good-kernel'), 'utf8')).toBe('three');
   });
 
-  // Behaviour 121: An image of ours that is below the lowest acceptable versions is not started, and the daemon does
-  // not fall back to one. There is one exception: the image that `acceptOldImage` names is started, and `status` says
-  // so.
+  // Behaviour 152: An image that this program made is not started if packages in it are below the lowest acceptable
+  // versions, and the daemon does not fall back to such an image. There is one exception: the image that
+  // `acceptOldImage` names is started, and `status` says so.
   test('one below its floors is neither booted, kept, nor fallen back to', async () => {
     const packages = Object.fromEntries(
       floorsFor('amd64').map((floor) => [floor.package, floor.version]),

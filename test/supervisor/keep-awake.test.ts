@@ -30,8 +30,8 @@ afterEach(async () => {
 });
 const runs = (count: number) => fact(`${count} run`, () => caffeinate.living().length === count);
 
-// Behaviour 94: On AC power, a Mac stays awake while a connection is logged in. `caffeinate` runs only during that
-// time, and exits with the daemon, however the daemon ends. It costs an idle daemon nothing.
+// Behaviour 120: On AC power, a Mac stays awake while a connection is logged in. `caffeinate`, which keeps it awake,
+// runs only during that time, and exits with the daemon, however the daemon ends.
 test('one runs while somebody is in, through pauses that are short, and a moment longer', async () => {
   awake.want(true);
   expect(clock.due).toEqual([]);

@@ -58,8 +58,8 @@ async function failing() {
 
 const once = ['starting', 'stopping', 'failed'];
 
-// Behaviour 212: `restart` uses `config.json` as it is at that moment. If settings change during a start and that start
-// fails, the new settings are tried at once.
+// Behaviour 38: `restart` uses `config.json` as it is at that moment. If settings change during a start and that
+// start fails, the new settings are tried at once.
 test('are tried when it has failed', async () => {
   const { supervisor, phases, failures, end, leadTo } = await failing();
   supervisor.dispatch({ type: 'start' });

@@ -102,8 +102,8 @@ test('a trial of an accelerator that its daemon did not outlive is ended', async
 });
 
 // The other program of ours has the lock, or nobody has.
-// Behaviour 3: A pidfile is trusted only if its pid, start time, boot and program all match the process with that pid,
-// and no other process is known to hold the lock. A process that merely has the same pid is never touched.
+// Behaviour 4: A process counts as the one that a pidfile names only if its pid, start time, boot and program match,
+// and no other process is known to hold its lock. A process that merely has the same pid is never touched.
 test.each([
   ['gvproxy', 'vpnkit'],
   ['vpnkit', 'gvproxy'],

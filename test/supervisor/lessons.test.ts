@@ -25,10 +25,10 @@ const failure: Failure = {
 const lost = { type: 'lost', failure } as const;
 const starting: State = { phase: 'starting', since: 0, attempt: 1 };
 
-// Behaviour 41: The daemon decides what a failure means before it records the failure. If the failure cannot be
-// recorded, the daemon remembers it until a restart is requested.
-// Behaviour 36: With `vm` set to `auto`, a program that does not work is replaced by the next one within the same
-// start. A program that was chosen by name is never replaced.
+// Behaviour 59: The daemon acts on such a failure even if it cannot record it. It then remembers the failure until a
+// restart is requested.
+// Behaviour 53: With `vm` set to `auto`, a program that does not work is replaced by the next one within the same
+// start. A program that `vm` names is never replaced.
 test.each([
   ['auto', 'vm-rejected', 'starting'],
   ['vfkit', 'vm-forbidden', 'failed'],

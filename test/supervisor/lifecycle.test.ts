@@ -97,8 +97,8 @@ describe('every reachable state', () => {
     }
   });
 
-  // Behaviour 72: A child process that exits unexpectedly counts as a failure, whatever its exit code. The VM and the
-  // network program stop together and start together.
+  // Behaviour 95: A child that exits unexpectedly counts as a failure, whatever its exit code. The VM and the network
+  // program are always stopped together and started together.
   test('children are ended exactly when a phase that has them is left for one that has none', () => {
     for (const [state, event, next] of steps()) {
       const ends = next.effects.some(({ type }) => type === 'end-children');
@@ -318,8 +318,8 @@ describe('a guest that nobody needs', () => {
     ]);
   });
 
-  // Behaviour 91: If clients are in the guest, `suspend` names them. It then sends the guest away only if you agree at
-  // the terminal or use `--force`.
+  // Behaviour 116: If clients are still in the guest when `suspend` stops waiting for them, it says how many builds
+  // and connections there are. It then sends the guest away only if you agree at the terminal or use `--force`.
   test('stays with whoever is in it when it was to go by itself, and goes where somebody forces it to', () => {
     const notSuspended = { type: 'not-suspended', inUse: true } as const;
     const idle = after(ready, { type: 'rest', why: { type: 'unused', forMs: 1 }, keeps: true });
@@ -443,7 +443,7 @@ describe('a life', () => {
     );
   });
 
-  // Behaviour 74: A daemon that has given up tries again when a build arrives at least a minute later, and that build
+  // Behaviour 97: A daemon that has given up tries again when a build arrives at least a minute later, and that build
   // waits for the guest. After each further failure, this minimum is four times as long, up to an hour.
   test('that has given up tries again for a client that comes later, and then seldom', () => {
     const lasting = { ...passing, recovery: 'give-up' } as const;
@@ -484,8 +484,9 @@ describe('a life', () => {
     }
   });
 
-  // Behaviour 27: An accelerator that fails later is not used again until the host reboots. The same start continues
-  // with the next accelerator, unless the setting `accelerator` names the one that failed: then the guest stays off.
+  // Behaviour 41: An accelerator that fails after its trial is not used again until the host reboots. The same start
+  // continues with the next accelerator, unless the setting `accelerator` names the one that failed: then the guest
+  // stays off.
   test('goes on in another way at once, and as a first attempt', () => {
     const failure = { ...passing, kind: 'accelerator-rejected', recovery: 'other-way' } as const;
     const lost = [{ type: 'lost', failure }, { type: 'children-gone' }] as const;
@@ -498,7 +499,8 @@ describe('a life', () => {
     expect(next.effects).toEqual([{ type: 'launch', afresh: false }]);
   });
 
-  // Behaviour 39: A replacement program, accelerator or network gets five starts of its own before the daemon gives up.
+  // Behaviour 57: A replacement program, accelerator or network gets five starts of its own before the daemon gives
+  // up.
   test('counts its own starts in another way', () => {
     const failure = { ...passing, kind: 'vm-rejected', recovery: 'other-way' } as const;
     const lost = [{ type: 'lost', failure }, { type: 'children-gone' }] as const;
@@ -506,9 +508,9 @@ describe('a life', () => {
     expect(after(third.state, lost[1], 10).state).toMatchObject({ phase: 'starting', attempt: 1 });
   });
 
-  // Behaviour 73: If the guest did not stay ready for a minute, the daemon waits 0.25 s before the next start. The wait
-  // doubles each time. After 5 starts in a row without a minute of `ready`, the daemon gives up, stays in `failed`, and
-  // says why.
+  // Behaviour 96: If the guest did not stay ready for a minute, the daemon waits 0.25 s before the next start, and
+  // twice as long each further time. After 5 starts in a row without a minute of `ready`, it gives up, stays in the
+  // phase `failed`, and says why.
   test('gives up after repeated fast failures, with the last reason', () => {
     let state = live({ type: 'start' });
     let delays: number[] = [];
@@ -530,8 +532,8 @@ describe('a life', () => {
     });
   });
 
-  // Behaviour 75: If another process holds the door's port, or holds the disk for more than 20 s, a start tries again
-  // after 2 s, 4 s, 8 s and 16 s. Then the daemon gives up, and tries again later, as after other failures.
+  // Behaviour 98: If another process holds the door's port, or holds the disk for more than 20 s, a start is tried
+  // again after 2 s, 4 s, 8 s and 16 s. Then the daemon gives up.
   test('what another process holds is waited for longer', () => {
     const taken: Failure = { ...passing, kind: 'door-port-taken', recovery: 'wait' };
     const waits = [1, 2, 3, 4].map((attempt) => {
@@ -566,8 +568,8 @@ describe('a life', () => {
     expect(after(early, { type: 'children-gone' }).state.phase).toBe('failed');
   });
 
-  // Behaviour 76: After a failure that another attempt cannot fix, the daemon does not try again by itself. If
-  // `config.json` then changes, the daemon reads it and tries to start the guest at once.
+  // Behaviour 99: After a failure that another attempt cannot fix, the daemon gives up at once. If `config.json` then
+  // changes, the daemon reads it and starts the guest at once.
   test('what no retry can mend is not tried again', () => {
     const lost = live(
       { type: 'start' },

@@ -68,9 +68,9 @@ test('the guest is asked at once, and then while not all that are through have l
   expect(told).toEqual([undefined, 0, 0, 1]);
 });
 
-// Behaviour 51: The guest says which connections have logged in. The others neither delay a stop, nor keep the host
-// awake, nor keep their place at the door for long. If the guest cannot tell, all connections that have reached it
-// count as logged in.
+// Behaviour 73: The guest says which connections have logged in. The others neither delay a stop, nor keep the host
+// awake, nor keep their place at the door for long; but if the guest cannot tell, all connections that have reached
+// it count as logged in.
 test('a guest that is silent is asked again, more and more seldom, and then only while somebody is there', async () => {
   begin();
   for (const ms of [1_000, 2_000, 4_000, 8_000, 16_000, 16_000]) {

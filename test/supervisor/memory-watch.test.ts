@@ -29,8 +29,9 @@ describe('the count of the system', () => {
   });
 });
 
-// Behaviour 69: On Linux, the daemon can tell a VM that was killed because the host ran out of memory from one that a
-// user killed. It restarts the former after 2 s instead of at once. (macOS does not count such kills.)
+// Behaviour 92: On Linux, the daemon can tell whether a VM was killed by a user or because the host ran out of
+// memory, and in the second case restarts it after 2 s instead of at once. On macOS it cannot tell, because macOS
+// does not count kills for lack of memory.
 describe('a VM that was killed', () => {
   const watched = (...counts: readonly (number | undefined)[]) => {
     const left = [...counts];

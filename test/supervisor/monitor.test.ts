@@ -141,7 +141,7 @@ describe('the watch', () => {
     }
   });
 
-  // Behaviour 59: A busy guest is reported as `slow` at worst. It is never restarted for being busy.
+  // Behaviour 81: A busy guest is reported as `slow` at worst. It is never restarted for being busy.
   test('never calls a busy guest frozen', async () => {
     guest.watch();
     guest.answers = false;
@@ -163,7 +163,7 @@ describe('the watch', () => {
     expect(new Set(guest.health)).toEqual(new Set(['slow']));
   });
 
-  // Behaviour 60: While the agent is silent, the daemon tries logins like Nix's, one at a time, and `status` says
+  // Behaviour 82: While the agent is silent, the daemon tries logins like Nix's, one at a time, and `status` says
   // whether builds get through. A login that is answered is a sign of life.
   test('while the agent is silent it logs in as Nix would, one login at a time and not too often', async () => {
     guest.watch();
@@ -224,8 +224,8 @@ describe('the watch', () => {
     expect(guest.found).toEqual([]);
   });
 
-  // Behaviour 57: Every 5 s, the daemon asks the guest's agent for the time. If the guest's clock is off by more than
-  // half a second, it is corrected.
+  // Behaviour 79: Every 5 s, the daemon asks the guest's agent for the time. If the guest's clock is off by more than
+  // half a second, the daemon corrects it.
   test('sets a clock that is off, at once and ever after, and leaves a right one', async () => {
     guest.offsetMs = -900;
     guest.watch();
@@ -238,8 +238,8 @@ describe('the watch', () => {
     expect(guest.sets).toEqual([-900, 32 * 3600_000]);
   });
 
-  // Behaviour 62: When the host wakes from sleep, the daemon notices within 6 s. All deadlines are extended by the
-  // length of the sleep, the guest is not blamed for it, and the guest's clock and health are checked at once.
+  // Behaviour 84: When the host wakes from sleep, the daemon notices within 6 s, and checks the guest's clock and
+  // health at once. All deadlines are extended by the length of the sleep, and the guest is not blamed for it.
   test('a sleep is not held against the guest, and ends in a look at once', async () => {
     guest.watch();
     await guest.clock.advance(1000);

@@ -35,8 +35,8 @@ async function rig(
   return { ...ready, port, seen, doorControl: ready.supervisor.doorControl };
 }
 
-// Behaviour 86: A guest that is away has no process, but its door still listens. An ssh client waits and brings the
-// guest back. A connection that does not speak ssh, such as a port scan, does not bring it back.
+// Behaviour 111: A guest that is away has no process, but its door still listens. An ssh client waits and brings the
+// guest back; a connection that does not speak ssh, such as a port scan, does not.
 test('goes when nobody uses it, and comes back for a client of ssh and for nobody else', async () => {
   await using world = await World.make();
   const {
@@ -90,8 +90,8 @@ test('goes when nobody uses it, and comes back for a client of ssh and for nobod
   ]);
 });
 
-// Behaviour 88: A client that arrives while the guest is leaving waits. The guest is brought back as soon as it has
-// finished leaving.
+// Behaviour 113: If a client arrives while an unused guest is being stopped, the client waits, and the guest is
+// started again as soon as it has stopped.
 test('comes back at once for a client that comes while it goes', async () => {
   await using world = await World.make();
   const {
@@ -123,8 +123,8 @@ test('comes back at once for a client that comes while it goes', async () => {
   await reaches('stopped');
 });
 
-// Behaviour 90: `suspend` sends the guest away, unless a client is waiting for the guest. `resume` brings it back. If
-// the guest is away, `stop` shuts the daemon down at once.
+// Behaviour 115: `suspend` sends the guest away, unless a client is waiting for the guest, and `resume` brings it
+// back. If the guest is away, `stop` shuts the daemon down at once.
 test('goes and comes when it is told to, and not while a client waits', async () => {
   await using world = await World.make();
   const {
@@ -158,8 +158,8 @@ test('goes and comes when it is told to, and not while a client waits', async ()
   expect(await supervisor.left).toBeUndefined();
 });
 
-// Behaviour 194: Right after a boot, `suspend` waits up to 15 s for the guest to say whether builds are running. If the
-// guest does not say, it keeps running and `suspend` fails, unless `--force` is used.
+// Behaviour 117: Right after a boot, `suspend` waits up to 15 s for the guest to say whether builds are running. If
+// the guest does not say, it keeps running and `suspend` fails, unless `--force` is used.
 test.each([true, false])(
   'keeps a guest whose agent has not started (could suspend it: %s)',
   async (keeps) => {
@@ -240,7 +240,7 @@ test.each([
     expect([event, events.filter((each) => each === event).length]).toEqual([event, times]);
 });
 
-// Behaviour 74: A daemon that has given up tries again when a build arrives at least a minute later, and that build
+// Behaviour 97: A daemon that has given up tries again when a build arrives at least a minute later, and that build
 // waits for the guest. After each further failure, this minimum is four times as long, up to an hour.
 test('a daemon that has given up tries again for a client that comes later', async () => {
   await using world = await World.make();
@@ -279,8 +279,8 @@ test('a daemon that has given up tries again for a client that comes later', asy
   await reaches('stopped');
 });
 
-// Behaviour 91: If clients are in the guest, `suspend` names them. It then sends the guest away only if you agree at
-// the terminal or use `--force`.
+// Behaviour 116: If clients are still in the guest when `suspend` stops waiting for them, it says how many builds and
+// connections there are. It then sends the guest away only if you agree at the terminal or use `--force`.
 test('stays for whoever is in it, unless it is sent away by force', async () => {
   await using world = await World.make();
   const { supervisor, phases, until: reaches, doorControl } = await rig(world);
@@ -298,7 +298,7 @@ test('stays for whoever is in it, unless it is sent away by force', async () => 
   await reaches('stopped');
 });
 
-// Behaviour 92: With `start` set to `demand`, the daemon starts without a guest.
+// Behaviour 118: With `start` set to `demand`, the daemon starts without a guest.
 test('may begin without a guest', async () => {
   await using world = await World.make();
   const why = { type: 'not-needed-yet' } as const;
@@ -397,7 +397,7 @@ test('holds nobody for a guest that has been given up again while the door was b
   expect(told).toEqual(['told']);
 });
 
-// Behaviour 104: Once a garbage collection has started, the daemon, not the command `gc`, keeps new connections
+// Behaviour 131: While a garbage collection is running, the daemon, not the command `gc`, keeps new connections
 // waiting. Killing `gc` therefore does not lock any client out.
 test('a collection holds the door by itself, and lets go whatever was drained for it', async () => {
   await using world = await World.make();

@@ -120,7 +120,7 @@ test('what an earlier daemon left is looked for once; again when somebody holds 
   );
 });
 
-// Behaviour 217: The guest is not started while others can replace the daemon's state directory, for example because
+// Behaviour 24: The guest is not started while others can replace the daemon's state directory, for example because
 // they can write to the directory that contains it. Once that has been fixed, the guest is started.
 test('nothing is booted from a directory that others can replace, until that is mended', async () => {
   await using world = await World.make();
@@ -235,7 +235,7 @@ test.each([
   },
 );
 
-// Behaviour 110: If the output of a network program shows a known fault, `status` names the fault, its cause and its
+// Behaviour 137: If the output of a network program shows a known fault, `status` names the fault, its cause and its
 // remedy.
 test('what the network says is known to others is told', async () => {
   await using world = await World.make();

@@ -94,7 +94,7 @@ test('what a killed save left is no guest, and goes', () => {
   expect(names()).toEqual([false, false, false]);
 });
 
-// Behaviour 96: A guest is resumed from its file at most once, and only if its disk and the file are unchanged.
+// Behaviour 122: A guest is resumed from its file at most once, and only if its disk and the file are unchanged.
 test.each([
   ['its disk', 'was written to', () => utimesSync(layout.disk, new Date(0), new Date(0))],
   ['its disk', 'has grown', () => appendFileSync(layout.disk, 'more')],

@@ -189,10 +189,9 @@ describe("somebody's own bundle", () => {
   });
 });
 
-// Behaviour 23: A guest that was ready for a minute and then died is restarted at once, even while another command,
-// such as `image build`, is working in the state directory: it boots from the files that were prepared for its last
-// start. If the image, the settings or the keys have changed since, the restart waits for that command, and prepares
-// new files.
+// Behaviour 35: A guest that was ready for a minute and then died is restarted at once from the files of its last
+// start, even while another command, such as `image build`, is working in the state directory. If the image, the
+// settings or the keys have changed since, the restart waits for that command, and prepares new files.
 test('a guest that was ready is followed at once, whoever is at work in the directory', async () => {
   const told: string[] = [];
   const log: Log = (_level, event) => void told.push(event);

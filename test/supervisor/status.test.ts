@@ -39,8 +39,8 @@ test('the commands in it name the directory that has to be named', () => {
 
 const chosen = (vm: string) => ({ vmChoice: { vm, why: 'It is here.' } });
 
-// Behaviour 34: If `vm` is not set, which means the same as `auto`, the first start chooses the best VM program on this
-// machine. On Linux, that is QEMU with its own network. `status` names the program and the network.
+// Behaviour 51: If `vm` is not set, which means the same as `auto`, the first start chooses the best VM program on
+// this machine; on Linux, that is QEMU with its own network. `status` names the program and the network.
 test('both are shown by the names of what was taken', () => {
   expect(builder({})).toMatchObject({ vm: 'auto', network: 'auto' });
   expect(builder(chosen('qemu'))).toMatchObject({ vm: 'qemu', network: 'user' });
@@ -50,7 +50,7 @@ test('both are shown by the names of what was taken', () => {
   expect(named).toMatchObject({ vm: 'qemu', network: 'gvproxy' });
 });
 
-// Behaviour 110: If the output of a network program shows a known fault, `status` names the fault, its cause and its
+// Behaviour 137: If the output of a network program shows a known fault, `status` names the fault, its cause and its
 // remedy.
 test('what is held against a way is told once, and why a program was taken is what is true by now', () => {
   const facts = new StartFacts({ clock: new FakeClock(), log: silent, onChange: () => undefined });

@@ -45,8 +45,9 @@ afterEach(() => rmSync(layout.root, { recursive: true, force: true }));
 const now = Date.parse('2026-01-02T03:04:05Z');
 const broken = notResumed;
 
-// Behaviour 97: Resuming is tried out for each version of the VM program until it has worked once. After two failures
-// in a row, then or later, the guest is stopped instead of suspended.
+// Behaviour 123: Resuming is tried out until it has worked once, and again after each upgrade of QEMU or of the
+// host's system. After two failures in a row, the guest is stopped instead of suspended; if resuming has worked
+// before, this ends after a day.
 test('what did not go well twice in a row is not done again, which is told once', () => {
   expect(trialOf(layout, 'a', now)).toBe('untried');
   expect(noteFailure(layout, 'a', broken('it broke'), now)).toBe(false);

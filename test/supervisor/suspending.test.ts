@@ -220,7 +220,7 @@ test.each([
   expect(events.filter(({ type }) => type === 'rest')).toEqual([]);
 });
 
-// Behaviour 204: If a guest is needed again while it is being suspended, its clock is right before anybody is let in.
+// Behaviour 125: If a guest is needed again while it is being suspended, its clock is right before anybody is let in.
 test('who wants it while it is written has it run on with the right time, which is no fault of the suspend', async () => {
   const wanted = (signal: AbortSignal) =>
     new Promise<void>((_, reject) => {

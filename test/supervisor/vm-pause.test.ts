@@ -67,7 +67,7 @@ test('one that does not say why uses up the time that it has', async () => {
   expect(await passes()).toBe(true);
 });
 
-// Behaviour 71: Each run state of QEMU has a message and a response of its own. The daemon waits while the VM is
+// Behaviour 94: Each run state of QEMU has a message and a response of its own. The daemon waits while the VM is
 // paused, halted or being saved, and restarts a VM that cannot continue.
 test.each(['debug', 'paused', 'prelaunch', 'preconfig', 'finish-migrate'] as const)(
   '%s has all the time, and is left alone',

@@ -5,8 +5,8 @@ import { until } from '../../src/system/time/wait.ts';
 import { Exit } from '../../src/system/failure.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 
-// Behaviour 62: When the host wakes from sleep, the daemon notices within 6 s. All deadlines are extended by the length
-// of the sleep, the guest is not blamed for it, and the guest's clock and health are checked at once.
+// Behaviour 84: When the host wakes from sleep, the daemon notices within 6 s, and checks the guest's clock and
+// health at once. All deadlines are extended by the length of the sleep, and the guest is not blamed for it.
 describe('a sleep', () => {
   test('is told with its length as soon as a timer fires again', async () => {
     const clock = new FakeClock();

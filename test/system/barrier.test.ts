@@ -29,7 +29,7 @@ const asNobody = (...argv: string[]) =>
     ...(isRoot && { uid: 65_534, gid: 65_534 }),
   }).stdout.trim();
 
-// Behaviour 21: If something cannot be written, the message names the directory that denies access, and that
+// Behaviour 33: If something cannot be written, the message names the directory that denies access, and that
 // directory's owner.
 test('a directory of somebody else is named with its owner, however much is missing below it', () => {
   const folder = join(dir, 'roots');

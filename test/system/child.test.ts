@@ -48,9 +48,9 @@ const until = async (fact: () => boolean) => {
   while (!fact()) await systemClock.sleep(2);
 };
 
-// Behaviour 2: Each child process runs in its own session and holds a kernel lock on its own file. The daemon does not
-// keep the locked descriptor open, so the lock is released within milliseconds of the child's death, whatever has
-// happened to the daemon.
+// Behaviour 3: Each child of the daemon (a VM program or a network program) runs in its own session and holds a
+// kernel lock on its own file. The daemon keeps no copy of that lock, so the lock is released within milliseconds of
+// the child's death, whatever has happened to the daemon.
 describe('a child', () => {
   test('holds its lock for its life and we hold no copy', async () => {
     const child = await begin(sh('exec sleep 60'));
@@ -239,8 +239,8 @@ test('a session that forks faster than its tree could be walked is ended whole',
 });
 
 // Execa meets a child without streams there, and Node an event without a listener, which would end us.
-// Behaviour 177: If no file descriptor is free to start a program, that program counts as not started, and the process
-// that tried to start it continues.
+// Behaviour 228: If no file descriptor is free to start a program, that program counts as not started, and the
+// process that tried to start it continues.
 test('a command for which no file can be opened is one that was not started', async () => {
   const program = await makeProgram(
     dir,

@@ -27,7 +27,7 @@ beforeAll(async () => {
 });
 afterAll(() => rmSync(dir, { recursive: true }));
 
-// Behaviour 185: gvproxy and vfkit are found in the directory where podman keeps them, which is not on the PATH.
+// Behaviour 237: gvproxy and vfkit are found in the directory where podman keeps them, which is not on the PATH.
 test.each([
   '/opt/homebrew/opt/podman/libexec/podman/gvproxy',
   '/usr/local/opt/podman/libexec/podman/gvproxy',
@@ -36,9 +36,8 @@ test.each([
   expect(foundWith(path, 'gvproxy')).toBe(path);
 });
 
-// Behaviour 43: Red Hat's QEMU, which is not on the PATH, is found and used for guests of the host's own architecture.
-// An `x86_64-linux` guest gets QEMU's newer PC machine type (`q35`), or the older one (`pc`) if the QEMU that runs it
-// lacks the newer.
+// Behaviour 61: Red Hat's QEMU, which is not on the PATH, is found and used for guests of the host's own
+// architecture.
 test("Red Hat's QEMU, for a guest of the host's own kind", needs('mounts'), () => {
   const [own, other] =
     process.arch === 'arm64'

@@ -38,7 +38,7 @@ const others = [
   ['echo "flock: applet not found" >&2; exit 127', 'applet not found'],
 ] as const;
 
-// Behaviour 178: If `flock` is not the one from util-linux, the message says so. It does not blame the file system.
+// Behaviour 229: If `flock` is not the one from util-linux, the message says so. It does not blame the file system.
 test.each(others)(
   'a flock that cannot do what is needed is named, and no file system: %s',
   needs('Linux'),

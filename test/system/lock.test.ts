@@ -96,8 +96,8 @@ describe('the kernel lock', () => {
   });
 });
 
-// Behaviour 7: A start, `configure`, `unconfigure --purge` and `image build` never use the same files at the same time.
-// If one of them is killed while it holds the files, the others are not blocked.
+// Behaviour 8: A start, `configure`, `unconfigure --purge` and `image build` never use the same files at the same
+// time. If one of them is killed, the others are not blocked.
 describe('the section', () => {
   // Reads and writes apart: without the section, sums get lost.
   const addOne = `

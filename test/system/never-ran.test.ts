@@ -30,8 +30,8 @@ test('a child whose lock nobody can have is told from one whose lock is held', (
   expect(ended(lockHeld)).toBeUndefined();
 });
 
-// Behaviour 197: A VM or network program that this machine cannot run, for example after an incomplete upgrade, is
-// tried only once. The message names what is missing. Another program is used if the settings allow that.
+// Behaviour 47: A VM or network program that this machine cannot run, for example after an incomplete upgrade, is
+// tried only once, and the message names what is missing. Another program is used if the settings allow that.
 describe('a program of which this machine cannot make a process', needs('Linux'), () => {
   const run = async (what: Omit<Launch, 'argv' | 'cwd'>) => {
     const files = { output: join(dir, 'out'), lock: join(dir, 'lock') };

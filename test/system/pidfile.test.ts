@@ -16,8 +16,8 @@ beforeEach(() => {
 afterEach(() => rmSync(dir, { recursive: true, force: true }));
 const me = () => identify(process.pid) ?? { pid: 0, started: '', boot: '', program: '' };
 
-// Behaviour 3: A pidfile is trusted only if its pid, start time, boot and program all match the process with that pid,
-// and no other process is known to hold the lock. A process that merely has the same pid is never touched.
+// Behaviour 4: A process counts as the one that a pidfile names only if its pid, start time, boot and program match,
+// and no other process is known to hold its lock. A process that merely has the same pid is never touched.
 test('a living process is believed, and the plain file holds its pid', () => {
   writePid(files(), process.pid, me().program);
   expect(readLive(files())).toEqual(me());

@@ -5,8 +5,8 @@ const MiB = 1024 ** 2;
 const limitsOf = (files: Readonly<Record<string, string>>) => groupLimits((path) => files[path]);
 const v2 = '/sys/fs/cgroup';
 
-// Behaviour 70: The daemon counts only as much of the host's memory and CPUs as a container, a slice or a quota allows.
-// It takes all control groups up to the root into account.
+// Behaviour 93: The daemon counts only as much of the host's memory and CPUs as a container, a systemd slice or a
+// quota allows. It takes all control groups up to the root into account.
 describe('the limits of our control groups', () => {
   test('are none where nothing says so', () => {
     expect(limitsOf({})).toEqual({ memoryBytes: undefined, cpus: undefined });

@@ -21,8 +21,8 @@ const odd = [
 ];
 const plain = ['/usr/bin/x-1.2_3', 'a@b:/c,d%e+f'];
 
-// Behaviour 201: Each command that a message tells you to run can be pasted into a shell, whatever characters the paths
-// in it contain.
+// Behaviour 226: Each command that a message tells you to run can be pasted into a shell, whatever characters the
+// paths in it contain.
 test.each(['sh', 'bash', 'dash', 'zsh', 'ksh', 'busybox'])('for %s', (shell) => {
   const program = tryProgram(shell);
   if (program === undefined) return;

@@ -138,8 +138,8 @@ describe('Tail', () => {
     expect(got).toBe('samesame and moreagain');
   });
 
-  // Behaviour 13: The daemon still reads what the guest writes to its console, and what the VM and network programs
-  // print, after the file with that output has been deleted.
+  // Behaviour 14: The daemon reads the guest's console, and the output of the VM and network programs, even after the
+  // file with that output has been deleted.
   test('one whose name is gone is read on, and emptied, and another of that name from its start', async () => {
     const writer = openSync(path, 'a');
     follow({ maxBytes: 10 });

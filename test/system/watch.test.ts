@@ -28,7 +28,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(dir, { recursive: true }));
 
-// Behaviour 200: A change of `config.json` is noticed within 15 s, even if the system does not report the change, for
+// Behaviour 39: A change of `config.json` is noticed within 15 s, even if the system does not report the change, for
 // example because it has no inotify instances left.
 test('a change of which the system does not tell is seen by looking', needs(limits), async () => {
   const file = join(dir, 'config.json');

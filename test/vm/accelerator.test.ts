@@ -100,9 +100,9 @@ const sentenceOf = async (script: string): Promise<string> => {
 const holds =
   'This is remembered until the next reboot. Once you have fixed the cause, run linuxkit-builder verdicts --clear.';
 
-// Behaviour 26: An accelerator (KVM, hvf or emulation) is chosen by trial. With the memory and CPUs that the start will
-// use, it must boot the guest's own kernel until userspace prints its first line. A slow accelerator does not count as
-// broken: a trial fails only after 5 s without output, or after 60 s in all.
+// Behaviour 40: An accelerator (KVM, hvf or emulation) is chosen by trial: with the memory and CPUs that the start
+// will use, it must boot the guest's own kernel until the first program in the guest prints a line. A slow
+// accelerator does not count as broken: a trial fails only after 5 s without output, or after 60 s in all.
 describe('a trial', needs('Linux'), () => {
   test('takes an accelerator whose guest gets to its first program, and remembers it', async () => {
     const choice = { accelerator: 'kvm', rejected: [] };
@@ -255,8 +255,9 @@ test('a forced one is not tried', async () =>
     tried: false,
   }));
 
-// Behaviour 27: An accelerator that fails later is not used again until the host reboots. The same start continues with
-// the next accelerator, unless the setting `accelerator` names the one that failed: then the guest stays off.
+// Behaviour 41: An accelerator that fails after its trial is not used again until the host reboots. The same start
+// continues with the next accelerator, unless the setting `accelerator` names the one that failed: then the guest
+// stays off.
 describe('what an end teaches', needs('Linux'), () => {
   const at = '2026-01-01T00:00:00.000Z';
   const lessonOf = (accelerator: 'kvm' | 'tcg', asked = 'auto') =>
@@ -287,8 +288,8 @@ describe('what an end teaches', needs('Linux'), () => {
     expect(await choose('exit 1')).toMatchObject({ tried: true });
   });
 
-  // Behaviour 41: The daemon decides what a failure means before it records the failure. If the failure cannot be
-  // recorded, the daemon remembers it until a restart is requested.
+  // Behaviour 59: The daemon acts on such a failure even if it cannot record it. It then remembers the failure until
+  // a restart is requested.
   test('what cannot be written is kept in mind until a restart is asked for', async () => {
     const verdicts = new Verdicts(join(layout.state, 'no/where'));
     const { verdict } = lessonOf('kvm');

@@ -112,8 +112,8 @@ test('on Linux it is QEMU, and says why', needs('Linux'), () => {
   expect(chooseVm(asked()).why).not.toBe(why);
 });
 
-// Behaviour 36: With `vm` set to `auto`, a program that does not work is replaced by the next one within the same
-// start. A program that was chosen by name is never replaced.
+// Behaviour 53: With `vm` set to `auto`, a program that does not work is replaced by the next one within the same
+// start. A program that `vm` names is never replaced.
 describe('what a lost start teaches', () => {
   test.each(['vm-forbidden', 'vm-usage', 'vm-would-refuse', 'program-missing'])(
     '%s: another one goes on, and it is not taken again',
@@ -220,9 +220,9 @@ describe('the program of a builder that is there', () => {
   );
 });
 
-// Behaviour 37: A better program that failed is tried again once after each upgrade of that program or of the system,
-// and, if its failure was temporary, once after each reboot. These retries happen only in starts that take place
-// anyway. If the better program fails again, the builder continues with the program that it used before.
+// Behaviour 54: A better program that failed is tried again once after each upgrade of that program or of the system,
+// and, if its failure was temporary, once after each reboot. This happens only in starts that take place anyway; if
+// the better program fails again, the builder continues with the one that it used before.
 describe('never back and forth', () => {
   const arm64 = () => ({
     ...asked(),
@@ -322,8 +322,8 @@ describe('never back and forth', () => {
   });
 });
 
-// Behaviour 38: If a builder keeps its program although a better one is installed that has not failed here, `configure`
-// says what switching would gain, but does not switch.
+// Behaviour 55: If a builder keeps its program although a better one is installed that has not failed here,
+// `configure` says what switching would gain, but does not switch.
 test('what would be gained is said of a builder that keeps its program, and only then', () => {
   const host = { arch: 'arm64', platform: 'darwin', cpus: 8, memoryMiB: 16_384 } as const;
   const room = { diskGiB: 200, diskFreeGiB: 90 };
@@ -351,7 +351,7 @@ test('what would be gained is said of a builder that keeps its program, and only
   expect(gain()).toContain('keeps using QEMU');
 });
 
-// Behaviour 215: `configure` does not recommend a program that could not run this builder because of the program's
+// Behaviour 56: `configure` does not recommend a program that could not run this builder because of the program's
 // version or the state directory's path. `up` does not count such a program among those that can run the guest.
 test.each([
   ['is too old', '0.5.1', ''],

@@ -32,9 +32,8 @@ describe('the floors', () => {
       'it does not contain linux-image-cloud-arm64',
     ]));
 
-  // Behaviour 122: No image contains kernel 6.13 or newer, because Rosetta on macOS 14 and 15 does not work with such
-  // kernels. An update that finds only newer kernels is refused, and the message says why. An arm64 kernel that comes
-  // compressed is unpacked when the image is made, because vfkit boots only uncompressed ones.
+  // Behaviour 153: No image that this program makes contains kernel 6.13 or newer, because Rosetta on macOS 14 and 15
+  // does not work with such kernels. An update that finds only newer kernels is refused, and the message says why.
   test('keep the kernel in its series, for a reason', () => {
     const floor = floorsFor('arm64').find(({ what }) => what === 'Linux');
     if (floor === undefined) return expect.unreachable();

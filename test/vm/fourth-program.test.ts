@@ -57,8 +57,7 @@ test('a network goes with it by its link, and the plan says how', async () => {
   expect(plan.vm.argv).toContain(layout.gramSocket);
 });
 
-// Behaviour 42: Everything that the code knows about a VM program is in one row of the code's table of VM programs, and
-// in one driver. A new program needs only these two.
+// Behaviour 60: To support another VM program, the code needs only one row in a table, and one driver.
 test('it runs a guest, which is told by channel where it is reached, and ends it', async () => {
   await using world = await World.make();
   const { layout } = world;

@@ -10,8 +10,8 @@ import { userNetwork } from '../../src/net/networks.ts';
 import { systemClock } from '../../src/system/time/clock.ts';
 import { attachQemu, countOperations } from '../../src/vm/qemu/qemu-control.ts';
 
-// Behaviour 52: Each start tests whether QEMU's own network can pass connections from a Unix socket on the host to the
-// guest. If it can, the guest's sshd is reached through a socket that only the owner can use. Otherwise, it is reached
+// Behaviour 74: If QEMU's own network can pass connections from a Unix socket on the host to the guest, which each
+// start tests, the guest's sshd is reached through a socket that only the owner can use. Otherwise, it is reached
 // through a port on 127.0.0.1.
 test('the way to the guest is the socket that QEMU made, else the port that it chose', async () => {
   const layout = layoutOf(mkdtempSync(join(tmpdir(), 'forward-')));

@@ -29,7 +29,7 @@ describe('what the real QEMU says is understood', () => {
   test('an accelerator that is not there', () =>
     expect(kindOf(...bare, '-accel', 'hvf')).toBe('accelerator-broken'));
 
-  // Behaviour 31: A QEMU that was built without something that the guest needs is tried only once. The message says
+  // Behaviour 46: A QEMU that was built without something that the guest needs is tried only once. The message says
   // what is missing and what to do.
   test.each([
     ['a machine', ['-machine', 'odd']],

@@ -68,7 +68,7 @@ async function saved(): Promise<void> {
   expect(await vm.ended).toEqual([0, null]);
 }
 
-// Behaviour 95: QEMU's sandbox stays on while a guest is saved to a file and while it is resumed from that file.
+// Behaviour 121: QEMU's sandbox stays on while a guest is saved to a file and while it is resumed from that file.
 test('a guest goes to a file and comes from it, in the sandbox', async () => {
   await saved();
   expect(statSync(layout.memory).mode & 0o777).toBe(0o600);

@@ -81,8 +81,8 @@ describe('the command line', () => {
     expect(argv[argv.indexOf('-cpu') + 1]).toBe(cpu);
   });
 
-  // Behaviour 28: An emulated guest can run programs built for x86-64-v2, except with QEMU before 10. Such a QEMU is
-  // not known to emulate one of the instructions (cmpxchg16b) reliably.
+  // Behaviour 42: With QEMU 10 or newer, an emulated x86 guest can run programs built for x86-64-v2. An older QEMU
+  // does not give the guest one of the instructions that these programs need (cmpxchg16b).
   test.each([
     [7, 2, 'max,-cx16,-erms,-fsrm'],
     [7, 1, 'max,-cx16,-erms,-fsrm'],
@@ -123,8 +123,8 @@ describe('the command line', () => {
   });
 });
 
-// Behaviour 52: Each start tests whether QEMU's own network can pass connections from a Unix socket on the host to the
-// guest. If it can, the guest's sshd is reached through a socket that only the owner can use. Otherwise, it is reached
+// Behaviour 74: If QEMU's own network can pass connections from a Unix socket on the host to the guest, which each
+// start tests, the guest's sshd is reached through a socket that only the owner can use. Otherwise, it is reached
 // through a port on 127.0.0.1.
 test('a QEMU is kept in its sandbox and forwards a socket, where it can', async () => {
   const { signal } = new AbortController();
@@ -163,9 +163,8 @@ test('a QEMU is kept in its sandbox and forwards a socket, where it can', async 
   expect(found).toEqual({ ...unable, reportsFreePages: false });
 });
 
-// Behaviour 43: Red Hat's QEMU, which is not on the PATH, is found and used for guests of the host's own architecture.
-// An `x86_64-linux` guest gets QEMU's newer PC machine type (`q35`), or the older one (`pc`) if the QEMU that runs it
-// lacks the newer.
+// Behaviour 62: An `x86_64-linux` guest gets QEMU's newer PC machine type (`q35`), or the older one (`pc`) if the
+// QEMU that runs it lacks the newer.
 test.each([
   ['q35', 'pc'],
   ['pc', 'q35'],

@@ -57,7 +57,7 @@ const outcome: Readonly<Record<string, string>> = {
   shutdown: 'lost: guest-powered-off',
 };
 
-// Behaviour 71: Each run state of QEMU has a message and a response of its own. The daemon waits while the VM is
+// Behaviour 94: Each run state of QEMU has a message and a response of its own. The daemon waits while the VM is
 // paused, halted or being saved, and restarts a VM that cannot continue.
 test.each(all.filter((state) => state !== 'running'))('%s is told once', async (state) => {
   const { told, watch, follow } = watchOf(state, state, 'running');

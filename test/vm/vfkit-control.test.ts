@@ -128,8 +128,8 @@ describe('the VM', () => {
   });
 });
 
-// Behaviour 183: With vfkit, one connection to the guest's agent lasts as long as the VM, however many of our own
-// clients come and go.
+// Behaviour 235: With vfkit, one connection to the guest's agent lasts as long as the VM, however many commands ask
+// the guest for something.
 describe("the agent's seat", () => {
   let agent: ReturnType<typeof createServer>;
   let seat: AgentSeat;

@@ -338,8 +338,8 @@ const rows: readonly Row[] = [
   ],
 ];
 
-// Behaviour 35: With `vm` set to `auto`, a builder starts with the best available program, and keeps that program until
-// it fails. A reason is given for each unavailable program.
+// Behaviour 52: With `vm` set to `auto`, a builder keeps the program that its first start chose until that program
+// fails. A reason is given for each program that is not available.
 describe('the ranking', () => {
   test('has a table of 60 hosts and more', () => expect(rows.length).toBeGreaterThanOrEqual(60));
 

@@ -9,8 +9,8 @@ import { BuilderRig } from '../rig.ts';
 const vms = (rig: BuilderRig) =>
   rig.processes().filter(({ command }) => /qemu-system-\S+ .*nix-disk/.test(command));
 
-// Behaviour 10: If the state directory is moved, deleted or replaced, the daemon notices within 5 s, and before every
-// start. It stops its children cleanly, says what happened, exits with 74, and touches nothing under the old name.
+// Behaviour 11: If the state directory is moved, deleted or replaced, the daemon notices within 5 s, and before every
+// start. It stops its children cleanly, says what happened, exits with 74, and touches nothing at the old path.
 test('deleted beside its disk: the guest is shut down in order, and the next daemon begins after it', async (context) => {
   await using rig = await BuilderRig.create({ context });
   const first = rig.begin('daemon');

@@ -3,8 +3,8 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { inPrivateWorld } from '../private-world.ts';
 import { needs } from '../../needs.ts';
 
-// Behaviour 65: With QEMU, a full host disk pauses the guest. The guest is never restarted because of that, and
-// continues automatically once 512 MiB are free.
+// Behaviour 88: With QEMU, a full host disk pauses the guest. The guest is never restarted because of that, and
+// continues by itself once 512 MiB are free.
 describe("the host's disk is full while the guest writes", needs('root', 'Linux'), () => {
   let facts: ReadonlyMap<string, string> = new Map();
   let all = '';

@@ -13,12 +13,12 @@ const releaseBefore: Need = {
   isMet: existsSync(`${old}-kernel`),
 };
 
-// Behaviour 138: A build in the guest cannot become root. It cannot reach the files or processes of another build or
-// user, or nix-daemon's socket. (Builds with a network can connect to each other on the guest's 127.0.0.1.) The known
-// escapes from Nix's sandbox gain nothing; the tests try them.
-// Behaviour 136: No line on the console, whoever wrote it, is enough to make the daemon stop a guest that was ready:
-// the daemon first checks with the guest itself whether the line is true. Only while the guest is booting does the
-// daemon stop it because of such a line alone.
+// Behaviour 175: A build in the guest cannot become root, and cannot reach the files or processes of another build or
+// user, or nix-daemon's socket; the tests try the known escapes from Nix's sandbox. Builds with a network can,
+// however, connect to each other on the guest's 127.0.0.1.
+// Behaviour 173: No line on the console, whoever wrote it, is enough to make the daemon stop a guest that was ready:
+// the daemon first checks with the guest itself whether the line is true. While the guest is booting, such a line
+// alone is enough.
 test('out of a build of our image nothing gets', async (context) => {
   await using rig = await BuilderRig.create({ context });
   await rig.up();

@@ -25,7 +25,7 @@ describe(
       expect(['starting', 'booting']).toContain(facts.get('phase-at-build'));
       expect(facts.get('phase-after')).toBe('ready');
     });
-    // Behaviour 143: If root gets a new key, a running guest accepts that key without a restart.
+    // Behaviour 87: If root gets a new key, a running guest accepts that key without a restart.
     test("a guest that runs takes root's new key", () =>
       expect(facts.get('root-key-taken'), all).toBe('builder'));
     test("the derivation was built under the guest's kernel", () => {

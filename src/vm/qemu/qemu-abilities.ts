@@ -52,7 +52,7 @@ const hasProperty = ({ return: properties }: Answer, name: string): boolean =>
 
 /**
  * The newer PC, where the build has it. On the older one an emulated kernel takes up to 0.1 s longer for each device, whose interrupt goes
- * through a link that ACPI has to set (docs/figures.md); and Red Hat's QEMU goes without it. Names and aliases count alike for -machine.
+ * through a link that ACPI has to set (docs/decisions/boot.md); and Red Hat's QEMU goes without it. Names and aliases count alike for -machine.
  */
 function machineIn({ return: machines }: Answer): Pick<Abilities, 'machine'> {
   const names = Array.isArray(machines)

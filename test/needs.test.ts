@@ -1,8 +1,9 @@
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { reapAfterUs } from './rig/reaper.ts';
+import { removeTree } from './remove-tree.ts';
 
 const checkout = resolve(import.meta.dirname, '..');
 
@@ -43,7 +44,7 @@ describe('a run', () => {
       encoding: 'utf8',
     }).stdout;
   });
-  afterAll(() => rmSync(dir, { recursive: true }));
+  afterAll(() => removeTree(dir));
 
   const reasons = [
     'Skipped:',

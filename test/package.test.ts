@@ -10,7 +10,6 @@ import {
   mkdtempSync,
   readFileSync,
   readdirSync,
-  rmSync,
   symlinkSync,
 } from 'node:fs';
 import { createServer } from 'node:http';
@@ -21,6 +20,7 @@ import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { tryProgram } from '../src/system/process/find-program.ts';
 import { freePort } from './rig/free-port.ts';
+import { removeTree } from './remove-tree.ts';
 
 const checkout = resolve(import.meta.dirname, '..');
 const world = mkdtempSync(join(tmpdir(), 'packed für alle-'));
@@ -28,7 +28,7 @@ const installed = join(world, 'lib/node_modules/linuxkit-builder');
 const state = join(world, 's');
 afterAll(() => {
   mirror.close();
-  rmSync(world, { recursive: true });
+  removeTree(world);
 });
 
 interface Manifest {
@@ -63,7 +63,7 @@ function packAndInstall(): void {
   };
   const npm = spawnSync('npm', ['pack', '--pack-destination', world], { cwd: clone, env });
   expect(npm.status, String(npm.stderr)).toBe(0);
-  rmSync(clone, { recursive: true });
+  removeTree(clone);
   mkdirSync(join(installed, 'node_modules'), { recursive: true });
   const tarball = join(world, `linuxkit-builder-${manifest.version}.tgz`);
   execFileSync('tar', ['-xzf', tarball, '-C', installed, '--strip-components=1']);

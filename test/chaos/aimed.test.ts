@@ -1,4 +1,4 @@
-import { appendFileSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdtempSync, renameSync, writeFileSync } from 'node:fs';
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -8,6 +8,7 @@ import { aims, stepOf } from './aimed.ts';
 import { Relay } from './relay.ts';
 import { resumeSteps, suspendSteps } from './suspends.ts';
 import { WatchedLog } from './watched-log.ts';
+import { removeTree } from '../remove-tree.ts';
 
 test('so many builds come in each step: two in a round, of which a resume has the first for itself', () => {
   const all = aims(3, 20);
@@ -64,7 +65,7 @@ test('a log is read on as it grows, also when another takes its place', async ()
     expect(await log.until('c', ({ event }) => event === 'c', 0)).toMatchObject({ event: 'c' });
     await expect(log.until('d', () => false, 0, 1)).rejects.toThrow('did not come');
   } finally {
-    rmSync(dir, { recursive: true });
+    removeTree(dir);
   }
 });
 

@@ -1,11 +1,12 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { diskMark } from './disk-mark.ts';
+import { removeTree } from '../remove-tree.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'mark-'));
-afterAll(() => rmSync(dir, { recursive: true }));
+afterAll(() => removeTree(dir));
 
 test('a disk has no mark before it is formatted, and then the UUID of its file system', () => {
   const disk = join(dir, 'disk');

@@ -1,12 +1,13 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { vmsOn } from './census.ts';
 import { Judge, type Sighting } from './judge.ts';
 import { needs } from '../needs.ts';
+import { removeTree } from '../remove-tree.ts';
 
 const judged = (...sightings: readonly Sighting[]) => {
   const judge = new Judge();
@@ -63,7 +64,7 @@ test('QEMU on the disk is seen, whoever runs it', needs('Linux'), async () => {
     expect(vmsOn(join(dir, 'another'))).toEqual([]);
   } finally {
     for (const child of children) child.kill('SIGKILL');
-    rmSync(dir, { recursive: true });
+    removeTree(dir);
   }
 });
 

@@ -1,5 +1,5 @@
 /** scripts/chaos. Runs bundled, as .cache/chaos/main.mjs: as deep in the checkout as the rig's own folder, which looks for it there. */
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { BuilderRig, testImage, type RigOptions } from '../real/rig.ts';
 import { fetchGvproxy } from '../rig/gvproxy.ts';
@@ -12,6 +12,7 @@ import { play } from './round.ts';
 import { sabotaged } from './sabotaged.ts';
 import { isFoundBy, sabotages, type Sabotage, type SabotageName } from './sabotages.ts';
 import { counts, summary, type Outcome } from './tally.ts';
+import { removeTree } from '../remove-tree.ts';
 
 const checkout = dirname(dirname(import.meta.dirname));
 /** Rounds that did not count are played again, so often in a run. */
@@ -114,10 +115,10 @@ async function playSabotages(names: readonly SabotageName[]): Promise<number> {
   const missed: string[] = [];
   for (const name of names) {
     const folder = join(checkout, '.cache/chaos', name);
-    rmSync(folder, { recursive: true, force: true });
+    removeTree(folder);
     mkdirSync(folder, { recursive: true });
     if (!(await isFound(name, folder))) missed.push(name);
-    rmSync(folder, { recursive: true, force: true });
+    removeTree(folder);
   }
   console.log(
     `chaos: ${names.length} sabotages, ${missed.length} not found${missed.length > 0 ? `: ${missed.join(', ')}` : ''}`,

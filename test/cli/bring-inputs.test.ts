@@ -1,6 +1,6 @@
 /** How the inputs of a build that failed come into the guest: by the real Nix, whose ssh is asked where it was sent. */
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
@@ -8,12 +8,13 @@ import { bringInputs } from '../../src/cli/guest/bring-inputs.ts';
 import { failureOf } from '../../src/system/failure.ts';
 import { tryProgram } from '../../src/system/process/find-program.ts';
 import { needs } from '../needs.ts';
+import { removeTree } from '../remove-tree.ts';
 
 let tree: string;
 beforeEach(() => (tree = mkdtempSync(join(tmpdir(), 'lk-inputs-'))));
 afterEach(() => {
   vi.unstubAllEnvs();
-  rmSync(tree, { recursive: true });
+  removeTree(tree);
 });
 
 const programs = ['nix-store', 'nix-copy-closure'];

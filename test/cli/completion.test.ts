@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
@@ -9,6 +9,7 @@ import { run, succeeded } from '../../src/system/process/child.ts';
 import { systemClock } from '../../src/system/time/clock.ts';
 import { tryProgram } from '../../src/system/process/find-program.ts';
 import { needs } from '../needs.ts';
+import { removeTree } from '../remove-tree.ts';
 
 const scripts: Record<string, string> = {};
 beforeAll(async () => {
@@ -68,7 +69,7 @@ describe('bash completes', needs({ programs: ['bash'] }), () => {
         join(directory, 'a b.html'),
       ]);
     } finally {
-      rmSync(directory, { recursive: true });
+      removeTree(directory);
     }
   });
   test('nothing that is hidden', async () =>
@@ -137,6 +138,6 @@ async function withFile(text: string, work: (path: string) => Promise<void>): Pr
     writeFileSync(path, text);
     await work(path);
   } finally {
-    rmSync(directory, { recursive: true });
+    removeTree(directory);
   }
 }

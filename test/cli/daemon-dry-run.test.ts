@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -8,13 +8,14 @@ import { bootId } from '../../src/system/process/process.ts';
 import { keepVerdict } from '../../src/domain/verdicts.ts';
 import { kvmObstacle } from '../../src/vm/kvm-device.ts';
 import { failureOf } from '../../src/system/failure.ts';
+import { removeTree } from '../remove-tree.ts';
 
 /** What is said of an exception that nobody expected. */
 const bugHint = failureOf(new Error('x')).hint;
 
 let dir = '';
 beforeEach(() => (dir = mkdtempSync(join(tmpdir(), 'dry-'))));
-afterEach(() => rmSync(dir, { recursive: true }));
+afterEach(() => removeTree(dir));
 
 interface Shown {
   readonly file: string;

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Command } from 'commander';
@@ -13,6 +13,7 @@ import { failureOf, type Failure } from '../../src/system/failure.ts';
 import { tryKernelLock } from '../../src/system/lock/lock.ts';
 import { keepVerdict } from '../../src/domain/verdicts.ts';
 import { saying } from '../fakes/saying.ts';
+import { removeTree } from '../remove-tree.ts';
 
 let layout: Layout;
 beforeEach(() => {
@@ -24,7 +25,7 @@ beforeEach(() => {
   recordBlank(layout);
   recordGuest(layout, { nix: '2.26.3', letsOut: true, at: '2026-01-01T00:00:00.000Z' });
 });
-afterEach(() => rmSync(layout.root, { recursive: true }));
+afterEach(() => removeTree(layout.root));
 
 async function disk(...argv: string[]): Promise<{ out: string; failure: Failure | undefined }> {
   let out = '';

@@ -1,11 +1,12 @@
 /** Words that are empty, as of a script whose variable was: none may become the working directory, or anything else. */
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { Exit } from '../../src/system/failure.ts';
 import { buildProgram, type BuiltProgram } from '../fakes/program.ts';
+import { removeTree } from '../remove-tree.ts';
 
 let program: BuiltProgram;
 beforeAll(async () => {
@@ -18,7 +19,7 @@ beforeEach(() => {
   tree = mkdtempSync(join(tmpdir(), 'empty-words-'));
   for (const name of ['home', 'here']) mkdirSync(join(tree, name));
 });
-afterEach(() => rmSync(tree, { recursive: true }));
+afterEach(() => removeTree(tree));
 
 const run = (argv: readonly string[], env: Record<string, string> = {}) =>
   spawnSync(process.execPath, [program.main, ...argv], {

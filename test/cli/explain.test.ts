@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -14,6 +14,7 @@ import { systemClock } from '../../src/system/time/clock.ts';
 import { Failed } from '../../src/system/failure.ts';
 import { asker, calm } from '../fakes/commands.ts';
 import { needs } from '../needs.ts';
+import { removeTree } from '../remove-tree.ts';
 
 const system = process.arch === 'arm64' ? 'aarch64-linux' : 'x86_64-linux';
 const names = ['NIX_CONF_DIR', 'NIX_STORE_DIR', 'NIX_STATE_DIR', 'NIX_LOG_DIR'];
@@ -34,7 +35,7 @@ beforeEach(() => {
 });
 afterEach(() => {
   for (const name of names) Reflect.deleteProperty(process.env, name);
-  rmSync(tree, { recursive: true });
+  removeTree(tree);
 });
 
 const context = (path = process.env['PATH']): CliContext => ({

@@ -8,6 +8,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { layoutOf, type Layout } from '../../src/config/layout.ts';
 import { rotate } from '../../src/system/log.ts';
 import { buildProgram, type BuiltProgram } from '../fakes/program.ts';
+import { removeTree } from '../remove-tree.ts';
 
 let program: BuiltProgram;
 let dir: string;
@@ -25,7 +26,7 @@ beforeEach(() => {
 });
 afterEach(async () => {
   for (const each of running) await each.interrupted();
-  rmSync(dir, { recursive: true });
+  removeTree(dir);
 });
 
 /** The command line in a process, and what it has shown so far. */

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -11,6 +11,7 @@ import { Exit, Failed } from '../../src/system/failure.ts';
 import { silent } from '../../src/system/log.ts';
 import { asker, calm, nobody } from '../fakes/commands.ts';
 import { startingGuest } from '../../src/command/announce-slow.ts';
+import { removeTree } from '../remove-tree.ts';
 
 const GiB = 1024 ** 3;
 let layout: Layout;
@@ -22,7 +23,7 @@ beforeEach(() => {
 });
 afterEach(() => {
   control?.close();
-  rmSync(layout.root, { recursive: true });
+  removeTree(layout.root);
 });
 
 /** Runs a verb beside a daemon that answers so; what both said, and the daemon was asked. */

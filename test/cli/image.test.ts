@@ -27,6 +27,7 @@ import { layoutOf } from '../../src/config/layout.ts';
 import { FakeMirror, fakeKey, sendRange } from '../fakes/fake-mirror.ts';
 import { FakeProxy } from '../fakes/fake-proxy.ts';
 import { saying } from '../fakes/saying.ts';
+import { removeTree } from '../remove-tree.ts';
 
 const key = await fakeKey({ date: new Date('2020-01-01') });
 let mirror: FakeMirror;
@@ -52,7 +53,7 @@ beforeEach(async () => {
 });
 afterEach(() => {
   env = beside;
-  rmSync(directory, { recursive: true });
+  removeTree(directory);
 });
 
 interface Outcome {
@@ -176,12 +177,12 @@ describe('image build', () => {
 
   test('takes what the mirror has no longer from the second address of the settings', async () => {
     await build('--update');
-    rmSync(join(state, 'downloads'), { recursive: true });
+    removeTree(join(state, 'downloads'));
     const path = [...mirror.files.keys()].find((name) => name.includes('/socat_')) ?? '';
     mirror.files.set(`old/${path}`, mirror.files.get(path) ?? Buffer.alloc(0));
     mirror.files.delete(path);
     writeFileSync(join(state, 'config.json'), JSON.stringify({ snapshots: `${mirror.url}/old` }));
-    rmSync(join(state, 'image'), { recursive: true });
+    removeTree(join(state, 'image'));
     const made = await build('--quiet');
     expect(made).toMatchObject({ err: '', failure: undefined });
     expect(mirror.requests).toContain(`old/${path}`);
@@ -196,7 +197,7 @@ describe('image build', () => {
 
   test('--quiet says nothing but warnings', async () => {
     await build('--update', '--quiet');
-    rmSync(state, { recursive: true });
+    removeTree(state);
     await publishSmall(mirror, '6.12.202');
     const quiet = await build('--quiet');
     expect(quiet.out).toBe('');

@@ -1,6 +1,6 @@
 /** `keys renew`: every key is another, and nothing else. */
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
@@ -11,6 +11,7 @@ import { buildProgram, type BuiltProgram } from '../fakes/program.ts';
 import { snapshot } from '../setup/configure-rig.ts';
 import { needs } from '../needs.ts';
 import { nothingToChange } from '../../src/setup/configure/configure.ts';
+import { removeTree } from '../remove-tree.ts';
 
 let program: BuiltProgram;
 beforeAll(async () => {
@@ -24,7 +25,7 @@ beforeEach(() => {
   const { home, rootHome, etcNix } = systemPathsOf(tree);
   for (const path of [home, rootHome, etcNix]) mkdirSync(path, { recursive: true });
 });
-afterEach(() => rmSync(tree, { recursive: true }));
+afterEach(() => removeTree(tree));
 
 const layout = () => layoutOf(join(tree, 'state'));
 const run = (...argv: string[]) =>

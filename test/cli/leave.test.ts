@@ -1,6 +1,6 @@
 /** How the real program ends: what it has shown arrives, whoever reads it, and it never ends in the midst of its work with 0. */
 import { spawn } from 'node:child_process';
-import { closeSync, mkdirSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdirSync, mkdtempSync, openSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
@@ -11,6 +11,7 @@ import { buildProgram, type BuiltProgram } from '../fakes/program.ts';
 import { outcome } from '../rig/other-process.ts';
 import { needs } from '../needs.ts';
 import { unfinished } from '../../src/leave.ts';
+import { removeTree } from '../remove-tree.ts';
 
 let program: BuiltProgram;
 let directory: string;
@@ -26,7 +27,7 @@ beforeAll(async () => {
 });
 afterAll(() => {
   program[Symbol.dispose]();
-  rmSync(directory, { recursive: true });
+  removeTree(directory);
 });
 
 /** Code for the process of the program, before the program. */

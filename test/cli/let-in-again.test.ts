@@ -1,5 +1,5 @@
 /** A verb that waits for builds and then fails leaves a door that is open: its client would be held for good. */
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Command } from 'commander';
@@ -14,6 +14,7 @@ import type { Control } from '../../src/supervisor/daemon/control-socket.ts';
 import { systemClock } from '../../src/system/time/clock.ts';
 import { failureOf, type Failure } from '../../src/system/failure.ts';
 import { asker, calm } from '../fakes/commands.ts';
+import { removeTree } from '../remove-tree.ts';
 
 let layout: Layout;
 let control: Control;
@@ -42,7 +43,7 @@ beforeEach(async () => {
 });
 afterEach(() => {
   control.close();
-  rmSync(layout.root, { recursive: true });
+  removeTree(layout.root);
 });
 
 async function failureIn(verb: string): Promise<Failure> {

@@ -15,6 +15,7 @@ import { basename, dirname, join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Exit } from '../../src/system/failure.ts';
 import { buildProgram, type BuiltProgram } from '../fakes/program.ts';
+import { removeTree } from '../remove-tree.ts';
 
 const home = mkdtempSync(join(tmpdir(), 'loads-'));
 const report = join(home, 'report.cjs');
@@ -33,7 +34,7 @@ beforeAll(async () => {
 }, 60_000);
 afterAll(() => {
   program[Symbol.dispose]();
-  rmSync(home, { recursive: true });
+  removeTree(home);
 });
 
 function perform(main: string, ...argv: string[]) {

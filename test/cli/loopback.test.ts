@@ -1,7 +1,7 @@
 /** A machine that cannot connect to itself, as a container without a network: the loopback interface of a new network namespace is down. */
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, afterEach, describe, expect, test } from 'vitest';
@@ -12,6 +12,7 @@ import { until } from '../../src/system/time/wait.ts';
 import { buildProgram, type BuiltProgram } from '../fakes/program.ts';
 import { reapAfterUs } from '../rig/reaper.ts';
 import { needs, type Need } from '../needs.ts';
+import { removeTree } from '../remove-tree.ts';
 
 const isolated = ['--map-root-user', '--net', '--kill-child'];
 const isolation: Need = {
@@ -37,7 +38,7 @@ beforeEach(() => {
   reapAfterUs(dir);
   for (const name of ['home', 'tree/etc/nix']) mkdirSync(join(dir, name), { recursive: true });
 });
-afterEach(() => rmSync(dir, { recursive: true, force: true }));
+afterEach(() => removeTree(dir));
 
 const state = () => join(dir, 's');
 const env = () => ({

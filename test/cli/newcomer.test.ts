@@ -1,5 +1,5 @@
 /** Whatever is tried before anything has been set up, the advice is one command. */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -7,10 +7,11 @@ import { run } from '../../src/cli/program.ts';
 import { Exit } from '../../src/system/failure.ts';
 import { systemClock } from '../../src/system/time/clock.ts';
 import { saying } from '../fakes/saying.ts';
+import { removeTree } from '../remove-tree.ts';
 
 let tree: string;
 beforeEach(() => (tree = mkdtempSync(join(tmpdir(), 'newcomer-'))));
-afterEach(() => rmSync(tree, { recursive: true }));
+afterEach(() => removeTree(tree));
 
 /** All that it says, and its exit code. */
 async function tried(...argv: string[]) {

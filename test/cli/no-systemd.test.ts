@@ -1,12 +1,13 @@
 /** A Linux whose first process is no systemd, as a container or a distribution with another init system: systemctl may be there all the same. */
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { needs, type Need } from '../needs.ts';
 import { buildProgram, type BuiltProgram } from '../fakes/program.ts';
 import { startsAtLogin } from '../../src/setup/configure/apply-plan.ts';
+import { removeTree } from '../remove-tree.ts';
 
 const isolated = ['--map-root-user', '--mount'];
 const hidden = 'mount -t tmpfs none /run && exec "$@"';
@@ -30,7 +31,7 @@ describe('without systemd', needs(hiding), () => {
   });
   afterAll(() => {
     program[Symbol.dispose]();
-    rmSync(dir, { recursive: true });
+    removeTree(dir);
   });
 
   function run(...argv: readonly string[]) {

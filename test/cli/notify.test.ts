@@ -1,7 +1,7 @@
 /** Who is told that the daemon has given up, and how often. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -12,6 +12,7 @@ import { until } from '../../src/system/time/wait.ts';
 import { buildProgram, type BuiltProgram } from '../fakes/program.ts';
 import { freePort } from '../rig/free-port.ts';
 import { needs } from '../needs.ts';
+import { removeTree } from '../remove-tree.ts';
 
 let program: BuiltProgram;
 const tree = mkdtempSync(join(tmpdir(), 'notify-'));
@@ -26,7 +27,7 @@ beforeAll(async () => {
 });
 afterAll(() => {
   program[Symbol.dispose]();
-  rmSync(tree, { recursive: true });
+  removeTree(tree);
 });
 
 test('is an argument to the program of the system, where there is a desktop', () => {

@@ -28,6 +28,7 @@ import { freePort } from '../rig/free-port.ts';
 import { configureRig } from '../setup/configure-rig.ts';
 import { needs, type Need } from '../needs.ts';
 import { failureOf } from '../../src/system/failure.ts';
+import { removeTree } from '../remove-tree.ts';
 
 /** What is said of an exception that nobody expected. */
 const bugHint = failureOf(new Error('x')).hint;
@@ -121,7 +122,7 @@ describe('a user without an entry in the user database', needs('root'), () => {
         expect(ran.status).not.toBe(70);
       }
     } finally {
-      rmSync(home, { recursive: true });
+      removeTree(home);
     }
   });
 });
@@ -142,7 +143,7 @@ test(
       expect(ran.stderr).toContain('read-only');
       expect(ran.status).toBe(77);
     } finally {
-      rmSync(mounted, { recursive: true });
+      removeTree(mounted);
     }
   },
 );
@@ -172,7 +173,7 @@ test('a chroot without /proc is named as that', needs(hiding), () => {
     expect(daemon.status).toBe(71);
     expect(run('doctor').stdout).not.toContain(bugHint);
   } finally {
-    rmSync(home, { recursive: true });
+    removeTree(home);
   }
 });
 
@@ -189,7 +190,7 @@ test('a chroot without /dev is named as that', needs(hiding), () => {
     expect(stderr).toContain('/dev/null');
     expect(status).toBe(71);
   } finally {
-    rmSync(home, { recursive: true });
+    removeTree(home);
   }
 });
 
@@ -232,7 +233,7 @@ test(
     } finally {
       container.kill('SIGKILL');
       await ended;
-      rmSync(home, { recursive: true });
+      removeTree(home);
     }
   },
 );
@@ -282,7 +283,7 @@ describe('what a shell hands down', () => {
     const modes = new Map(
       made.map((name) => [name, (statSync(join(home, name)).mode & 0o777).toString(8)]),
     );
-    rmSync(home, { recursive: true });
+    removeTree(home);
     return { ...ran, modes };
   };
 

@@ -32,6 +32,7 @@ import { makePrivate } from '../../src/system/files/files.ts';
 import { asker, calm } from '../fakes/commands.ts';
 import { buildProgram } from '../fakes/program.ts';
 import { needs } from '../needs.ts';
+import { removeTree } from '../remove-tree.ts';
 
 let tree: string;
 let layout: Layout;
@@ -55,7 +56,7 @@ beforeEach(() => {
     exit: () => undefined,
   };
 });
-afterEach(() => rmSync(tree, { recursive: true }));
+afterEach(() => removeTree(tree));
 
 async function prepare(settings: string, ...more: string[]) {
   const file = join(tree, 'settings.json');

@@ -8,6 +8,7 @@ import { layoutOf } from '../../src/config/layout.ts';
 import { rootPaths } from '../../src/host/system-paths.ts';
 import { buildProgram, type BuiltProgram } from '../fakes/program.ts';
 import { needs } from '../needs.ts';
+import { removeTree } from '../remove-tree.ts';
 
 const home = '/nonexistent';
 let program: BuiltProgram;
@@ -27,7 +28,7 @@ beforeEach(() => {
   writeFileSync(layoutOf(directory).config, '{}');
   belongsTo(0);
 });
-afterEach(() => rmSync(tree, { recursive: true }));
+afterEach(() => removeTree(tree));
 
 /** By what root keeps of it. */
 function belongsTo(uid: number): void {

@@ -1,5 +1,5 @@
 /** `suspend` where the guest does not say at once whether somebody is in it. */
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Command } from 'commander';
@@ -12,6 +12,7 @@ import { plainly } from '../../src/system/advice.ts';
 import { silent } from '../../src/system/log.ts';
 import { calm } from '../fakes/commands.ts';
 import { HastyClock, ready } from '../messages/command-rig.ts';
+import { removeTree } from '../remove-tree.ts';
 
 const away = { ...ready, phase: 'away', away: { guest: 'suspended', why: 'asked' } } as const;
 
@@ -20,7 +21,7 @@ beforeEach(() => {
   layout = layoutOf(mkdtempSync(join(tmpdir(), 'silent-')));
   mkdirSync(layout.state, { mode: 0o700 });
 });
-afterEach(() => rmSync(layout.root, { recursive: true }));
+afterEach(() => removeTree(layout.root));
 
 /** Asks a daemon whose guest is not ready to so many questions; how many there were, and what became of it. */
 async function suspend(

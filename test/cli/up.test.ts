@@ -26,6 +26,7 @@ import { managerHere, tryProgram } from '../../src/system/process/find-program.t
 import { qemuProgram } from '../../src/vm/qemu/qemu-argv.ts';
 import { needs, type Need } from '../needs.ts';
 import { saying } from '../fakes/saying.ts';
+import { removeTree } from '../remove-tree.ts';
 
 const qemu = qemuProgram({ system: nativeSystem(process.arch) });
 const programs = [qemu, 'mksquashfs', 'ssh', 'ssh-keygen', 'flock', 'ps'];
@@ -87,7 +88,7 @@ function machine(...installed: readonly string[]) {
         (code) => ({ code, failure: undefined }),
         (error: unknown) => ({ code: undefined, failure: failureOf(error) }),
       ),
-    [Symbol.dispose]: () => rmSync(tree, { recursive: true }),
+    [Symbol.dispose]: () => removeTree(tree),
   };
 }
 

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -9,13 +9,14 @@ import { noteFailure, noteSuccess, readTrial } from '../../src/supervisor/suspen
 import { keepVerdict } from '../../src/domain/verdicts.ts';
 import { keepVm } from '../../src/vm/kept-vm.ts';
 import { clearedWords, nothingTried } from '../../src/cli/inspect/verdicts-command.ts';
+import { removeTree } from '../remove-tree.ts';
 
 let layout: Layout;
 beforeEach(() => {
   layout = layoutOf(mkdtempSync(join(tmpdir(), 'verdicts-')));
   mkdirSync(layout.state);
 });
-afterEach(() => rmSync(layout.root, { recursive: true }));
+afterEach(() => removeTree(layout.root));
 
 async function verdicts(...argv: string[]) {
   const out: string[] = [];

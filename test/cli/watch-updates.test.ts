@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -6,6 +6,7 @@ import { keepNews } from '../../src/image/image-news.ts';
 import { ImageWatch, type WatchOptions } from '../../src/cli/image/watch-updates.ts';
 import { layoutOf, type Layout } from '../../src/config/layout.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
+import { removeTree } from '../remove-tree.ts';
 
 const hour = 60 * 60 * 1000;
 let layout: Layout;
@@ -20,7 +21,7 @@ beforeEach(() => {
   clock = new FakeClock(Date.parse('2026-12-01T00:00:00Z'));
   [ran, newer, works] = [[], 0, true];
 });
-afterEach(() => rmSync(layout.root, { recursive: true }));
+afterEach(() => removeTree(layout.root));
 
 const watch = (options: Partial<WatchOptions> = {}) =>
   new ImageWatch({

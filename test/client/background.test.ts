@@ -12,6 +12,7 @@ import { systemClock, type Clock } from '../../src/system/time/clock.ts';
 import { isLocked, tryKernelLock } from '../../src/system/lock/lock.ts';
 import { writePid } from '../../src/system/files/pidfile.ts';
 import { identify } from '../../src/system/process/process.ts';
+import { removeTree } from '../remove-tree.ts';
 
 let layout: Layout;
 let children: Child[] = [];
@@ -25,7 +26,7 @@ beforeEach(() => {
 afterEach(async () => {
   for (const child of children) await child.stop(0);
   children = [];
-  rmSync(layout.root, { recursive: true, force: true });
+  removeTree(layout.root);
 });
 
 /** A process of that program name, which has the lock and does nothing. */

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -17,6 +17,7 @@ import { removePid, writePid } from '../../src/system/files/pidfile.ts';
 import { identify } from '../../src/system/process/process.ts';
 import { calm, nobody } from '../fakes/commands.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
+import { removeTree } from '../remove-tree.ts';
 
 /** Five seconds are one. */
 const speed = 5;
@@ -47,7 +48,7 @@ beforeEach(async () => {
 });
 afterEach(() => {
   control.close();
-  rmSync(layout.root, { recursive: true, force: true });
+  removeTree(layout.root);
 });
 
 async function listen(): Promise<void> {

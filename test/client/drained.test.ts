@@ -1,5 +1,5 @@
 /** What the commands say beside a builder that was drained. */
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -9,6 +9,7 @@ import { openControl } from '../../src/supervisor/daemon/control.ts';
 import { silent } from '../../src/system/log.ts';
 import { systemClock } from '../../src/system/time/clock.ts';
 import { asker, calm } from '../fakes/commands.ts';
+import { removeTree } from '../remove-tree.ts';
 
 let tree: string;
 let layout: Layout;
@@ -21,7 +22,7 @@ beforeEach(() => {
   mkdirSync(join(tree, 'bin'));
   writeFileSync(join(tree, 'bin/ssh'), `#!/bin/sh\necho >'${tree}/ran'\n`, { mode: 0o755 });
 });
-afterEach(() => rmSync(tree, { recursive: true }));
+afterEach(() => removeTree(tree));
 
 /** One command beside a daemon whose door refuses everybody, or nobody. */
 async function tried(phase: 'ready' | 'away', isDrained: boolean, ...argv: string[]) {

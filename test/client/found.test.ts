@@ -1,4 +1,4 @@
-import { mkdtempSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { once } from 'node:events';
 import { tmpdir } from 'node:os';
@@ -14,6 +14,7 @@ import { tryKernelLock } from '../../src/system/lock/lock.ts';
 import { silent } from '../../src/system/log.ts';
 import { calm } from '../fakes/commands.ts';
 import { statusIn } from '../fakes/status-in.ts';
+import { removeTree } from '../remove-tree.ts';
 
 let layout: Layout;
 let control: Control | undefined;
@@ -26,7 +27,7 @@ beforeEach(() => {
 afterEach(() => {
   control?.close();
   server?.close();
-  rmSync(layout.root, { recursive: true, force: true });
+  removeTree(layout.root);
 });
 
 const ready = () => statusIn({ phase: 'ready', since: 0, attempt: 1 });

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -10,6 +10,7 @@ import type { Failure } from '../../src/system/failure.ts';
 import { silent } from '../../src/system/log.ts';
 import { systemClock } from '../../src/system/time/clock.ts';
 import { asker, calm } from '../fakes/commands.ts';
+import { removeTree } from '../remove-tree.ts';
 
 const signal = new AbortController().signal;
 const because: Failure = {
@@ -25,7 +26,7 @@ beforeEach(() => {
   // Whether this machine can connect to itself is no matter here.
   writeFileSync(layout.config, '{"door":"unix"}');
 });
-afterEach(() => rmSync(layout.root, { recursive: true }));
+afterEach(() => removeTree(layout.root));
 
 const troubleIn = async (state: Partial<Status>) => {
   const status = { ...(await calm.status(asker)), ...state };

@@ -1,5 +1,5 @@
 /** The wait for a guest beside a daemon of another release. */
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -9,13 +9,14 @@ import { openControl } from '../../src/supervisor/daemon/control.ts';
 import { silent } from '../../src/system/log.ts';
 import { asker, calm } from '../fakes/commands.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
+import { removeTree } from '../remove-tree.ts';
 
 let layout: Layout;
 beforeEach(() => {
   layout = layoutOf(mkdtempSync(join(tmpdir(), 'until-')));
   mkdirSync(layout.state);
 });
-afterEach(() => rmSync(layout.root, { recursive: true }));
+afterEach(() => removeTree(layout.root));
 
 const failure = { kind: 'x', message: 'm', hint: 'h', exit: 69 } as const;
 

@@ -3,7 +3,6 @@ import {
   lchownSync,
   mkdtempSync,
   readFileSync,
-  rmSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
@@ -17,12 +16,13 @@ import type { CliContext } from '../../src/command/context.ts';
 import { failureOf } from '../../src/system/failure.ts';
 import { systemClock } from '../../src/system/time/clock.ts';
 import { needs } from '../needs.ts';
+import { removeTree } from '../remove-tree.ts';
 
 let dir: string;
 beforeEach(() => {
   dir = mkdtempSync(join(tmpdir(), 'named-'));
 });
-afterEach(() => rmSync(dir, { recursive: true }));
+afterEach(() => removeTree(dir));
 
 test(
   'boot-report goes by no link of another user’s to a file of one’s own',

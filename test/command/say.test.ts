@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -7,6 +7,7 @@ import { isDeclaredElsewhere } from '../../src/command/context.ts';
 import { layoutOf } from '../../src/config/layout.ts';
 import { verbs } from '../../src/system/advice.ts';
 import { systemClock } from '../../src/system/time/clock.ts';
+import { removeTree } from '../remove-tree.ts';
 
 describe('a remedy for a builder in a place of its own', () => {
   test('names a user in quotes where the name needs them', () => {
@@ -37,7 +38,7 @@ describe('a remedy for a builder in a place of its own', () => {
         out: (line: string) => void said.push(line),
         err: (line: string) => void said.push(line),
       },
-      [Symbol.dispose]: () => rmSync(dir, { recursive: true }),
+      [Symbol.dispose]: () => removeTree(dir),
     };
   }
 

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -8,6 +8,7 @@ import { layoutOf, type Layout } from '../../src/config/layout.ts';
 import type { Status } from '../../src/supervisor/status/status-schema.ts';
 import { writeStatus } from '../../src/supervisor/status/status-file.ts';
 import { buildProgram, type BuiltProgram } from '../fakes/program.ts';
+import { removeTree } from '../remove-tree.ts';
 
 const hostile =
   '\u001b]0;TITLE\u0007\u001b[2J\u001b[HReady to build.\u001b[0m\r\u009b8m\u202e\u200b\u2028';
@@ -36,7 +37,7 @@ describe('the program', () => {
   });
   afterAll(() => {
     program[Symbol.dispose]();
-    rmSync(layout.root, { recursive: true });
+    removeTree(layout.root);
   });
   const shown = (...argv: string[]) => {
     const ran = spawnSync(process.execPath, [program.main, ...argv, '-d', layout.root]);

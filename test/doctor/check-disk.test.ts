@@ -1,14 +1,15 @@
 /** What doctor says of the place of the guest's disk. */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { diskSpace } from '../../src/doctor/host/check-disk.ts';
 import { layoutOf } from '../../src/config/layout.ts';
+import { removeTree } from '../remove-tree.ts';
 
 let dir = '';
 beforeAll(() => void (dir = mkdtempSync(join(tmpdir(), 'disk-'))));
-afterAll(() => rmSync(dir, { recursive: true }));
+afterAll(() => removeTree(dir));
 
 test.each([
   ['darwin', '/Volumes/Stick/builder', true],

@@ -11,6 +11,7 @@ import { configureRig } from '../setup/configure-rig.ts';
 import { needs } from '../needs.ts';
 import { plainly } from '../../src/system/advice.ts';
 import { saying } from '../fakes/saying.ts';
+import { removeTree } from '../remove-tree.ts';
 
 type Rig = ReturnType<typeof configureRig>;
 
@@ -172,7 +173,7 @@ describe('a job whose program is gone', needs('root'), () => {
     async (keeper) => {
       using rig = await configured(keeper, 'state = not running');
       const files = uninstall(rig);
-      rmSync(rig.layout.root, { recursive: true });
+      removeTree(rig.layout.root);
       const said = "echo 'LoadState=loaded\nActiveState=inactive\nUnitFileState=enabled'";
       const told = `echo "$*" >>'${rig.tree}/calls'`;
       writeFileSync(join(rig.tree, 'bin/systemctl'), `#!/bin/sh\n${told}\n${said}\n`);
@@ -194,7 +195,7 @@ describe('a job whose program is gone', needs('root'), () => {
   test('is left while its daemon runs', async () => {
     using rig = await configured('systemd');
     const files = uninstall(rig);
-    rmSync(rig.layout.root, { recursive: true });
+    removeTree(rig.layout.root);
     const [old] = await findings(rig, rig.env, '--fix');
     expect(old).toMatchObject({
       kind: 'bad',

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -19,6 +19,7 @@ import {
   type FakeGuest,
   type Rig,
 } from './rig.ts';
+import { removeTree } from '../remove-tree.ts';
 
 setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc') as () => void;
@@ -260,7 +261,7 @@ describe('a tunnel that wants to be told where to lead', () => {
   const hello = '00000003.00000016\n';
   let dir = '';
   beforeEach(() => void (dir = mkdtempSync(join(tmpdir(), 'door-'))));
-  afterEach(() => rmSync(dir, { recursive: true }));
+  afterEach(() => removeTree(dir));
 
   /** Gives the first connection to `behave`; the next one works. */
   async function socketGuest(answer: string, behave: (socket: Socket) => void) {

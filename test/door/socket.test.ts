@@ -16,6 +16,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { failureOf } from '../../src/system/failure.ts';
 import { Client, doorRig, echoing, fakeGuest, greetingLine, until } from './rig.ts';
+import { removeTree } from '../remove-tree.ts';
 
 let tree: string;
 let directory: string;
@@ -26,7 +27,7 @@ beforeEach(() => {
   path = join(directory, 'socket');
   mkdirSync(directory, { mode: 0o700 });
 });
-afterEach(() => rmSync(tree, { recursive: true }));
+afterEach(() => removeTree(tree));
 
 const rigHere = () => doorRig({ place: { kind: 'unix', path } });
 const failure = () =>
@@ -72,7 +73,7 @@ describe('the door at a socket', () => {
     rig.door.release(guest.tunnel);
     const before = new Client(path);
     await until(() => before.text === greetingLine);
-    rmSync(directory, { recursive: true });
+    removeTree(directory);
     await expect(rig.door.keep()).rejects.toMatchObject({
       failure: { kind: 'door-directory-missing' },
     });
@@ -109,7 +110,7 @@ describe('of two', () => {
 
   test('the one whose name another has now leaves it to that, until it is free', async () => {
     await using first = await rigHere();
-    rmSync(directory, { recursive: true });
+    removeTree(directory);
     mkdirSync(directory, { mode: 0o700 });
     const second = await rigHere();
     const { ino } = statSync(path);
@@ -135,14 +136,14 @@ describe('of two', () => {
 
 describe('where it cannot be', () => {
   test('without its directory, which root makes', async () => {
-    rmSync(directory, { recursive: true });
+    removeTree(directory);
     expect(await failure()).toBe('door-directory-missing, give-up');
   });
 
   test('in a directory that others can enter, or that is a link', async () => {
     chmodSync(directory, 0o710);
     expect(await failure()).toBe('door-directory-unsafe, give-up');
-    rmSync(directory, { recursive: true });
+    removeTree(directory);
     mkdirSync(join(tree, 'elsewhere'), { mode: 0o700 });
     symlinkSync(join(tree, 'elsewhere'), directory);
     expect(await failure()).toBe('door-directory-unsafe, give-up');

@@ -1,17 +1,10 @@
 /** The whole program, bundled as for a release, in a folder of its own that every user may read. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import {
-  chmodSync,
-  copyFileSync,
-  cpSync,
-  mkdirSync,
-  mkdtempSync,
-  rmSync,
-  symlinkSync,
-} from 'node:fs';
+import { chmodSync, copyFileSync, cpSync, mkdirSync, mkdtempSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { removeTree } from '../remove-tree.ts';
 
 export interface BuiltProgram {
   readonly folder: string;
@@ -36,5 +29,5 @@ export async function buildProgram(): Promise<BuiltProgram> {
   const [code] = (await once(made, 'close')) as [number | null];
   if (code !== 0) throw new Error(`scripts/build.js ended with ${code ?? 'a signal'}`);
   const main = join(folder, 'dist/main.js');
-  return { folder, main, [Symbol.dispose]: () => rmSync(folder, { recursive: true }) };
+  return { folder, main, [Symbol.dispose]: () => removeTree(folder) };
 }

@@ -1,5 +1,5 @@
 /** Sockets whose other end says anything: no crash, nothing left hanging, an end within the time that is allowed. */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -15,9 +15,10 @@ import { connectQmp } from '../../src/vm/qemu/qmp.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 import { hostileAnswers } from './hostile.ts';
 import { anyBytes, chunked, garbled, holds, type Chunked } from './property.ts';
+import { removeTree } from '../remove-tree.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'fuzz-chan-'));
-afterAll(() => rmSync(dir, { recursive: true }));
+afterAll(() => removeTree(dir));
 let number = 0;
 
 /** A peer that says its pieces, one each time it hears something or time passes, and then ends, resets or stays. */

@@ -1,5 +1,5 @@
 /** The guest's console: whatever a guest writes, however it comes in pieces. */
-import { appendFileSync, mkdtempSync, rmSync } from 'node:fs';
+import { appendFileSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from './fast-check.ts';
@@ -15,9 +15,10 @@ import { LineSplitter } from '../../src/system/files/line-splitter.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 import { RingFile } from '../rig/hyperkit/ring-file.ts';
 import { anyBytes, chunked, garbled, holds } from './property.ts';
+import { removeTree } from '../remove-tree.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'fuzz-console-'));
-afterAll(() => rmSync(dir, { recursive: true }));
+afterAll(() => removeTree(dir));
 
 const boot = [
   'linuxkit-builder: stage=disk uptime=1.25\r\n',

@@ -1,5 +1,5 @@
 /** Files that people, other programs or a crash may have changed: any bytes, no crash, no false belief. */
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from './fast-check.ts';
@@ -15,9 +15,10 @@ import { bootId, identify } from '../../src/system/process/process.ts';
 import { keepVerdict, readVerdicts, verdictOn } from '../../src/domain/verdicts.ts';
 import { bundleAt, readManifest } from '../../src/vm/boot-image.ts';
 import { anyBytes, garbled, holds } from './property.ts';
+import { removeTree } from '../remove-tree.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'fuzz-files-'));
-afterAll(() => rmSync(dir, { recursive: true }));
+afterAll(() => removeTree(dir));
 const layout = layoutOf(dir);
 mkdirSync(layout.state);
 const file = join(dir, 'file');

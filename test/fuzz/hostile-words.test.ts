@@ -1,6 +1,6 @@
 /** What is worst for each protocol of JSON lines that others speak with us. */
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -17,9 +17,10 @@ import { calm, nobody } from '../fakes/commands.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 import { hostileAnswers } from './hostile.ts';
 import { anyBytes, holds } from './property.ts';
+import { removeTree } from '../remove-tree.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'fuzz-words-'));
-afterAll(() => rmSync(dir, { recursive: true }));
+afterAll(() => removeTree(dir));
 let number = 0;
 
 /** Lets time pass until all are over. */

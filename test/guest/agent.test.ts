@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -6,6 +6,7 @@ import { GuestAgent } from '../../src/guest/agent/agent.ts';
 import type { Failed } from '../../src/system/failure.ts';
 import { FakeAgent } from '../fakes/fake-agent.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
+import { removeTree } from '../remove-tree.ts';
 
 let dir: string;
 let server: FakeAgent;
@@ -20,7 +21,7 @@ beforeEach(async () => {
 afterEach(() => {
   agent.close();
   server.close();
-  rmSync(dir, { recursive: true });
+  removeTree(dir);
 });
 const failing = (kind: string) => ({ failure: { kind } });
 /** Moves time on, again and again, until the promise settles. */

@@ -1,9 +1,10 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readdirSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { cachesIn, cachesScript } from '../../src/guest/login/caches.ts';
+import { removeTree } from '../remove-tree.ts';
 
 describe('the script, in a shell whose nix and busybox are ours', () => {
   let directory: string;
@@ -28,7 +29,7 @@ describe('the script, in a shell whose nix and busybox are ours', () => {
     directory = mkdtempSync(join(tmpdir(), 'caches-'));
     program('busybox', ['[ "$1" = nslookup ] && [ "$2" != unknown.test ]']);
   });
-  afterEach(() => rmSync(directory, { recursive: true }));
+  afterEach(() => removeTree(directory));
 
   test('tells what is reached, what has no address, and what gives no answer, in Nix’s words', () => {
     expect(

@@ -18,6 +18,7 @@ import { consoleText } from '../../src/guest/console/console-log.ts';
 import { openConsole, type Console, type ConsoleOptions } from '../../src/guest/console/console.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 import { RingFile } from '../rig/hyperkit/ring-file.ts';
+import { removeTree } from '../remove-tree.ts';
 
 let dir: string;
 let path: string;
@@ -34,7 +35,7 @@ beforeEach(() => {
   got = [];
   lost = [];
 });
-afterEach(() => rmSync(dir, { recursive: true }));
+afterEach(() => removeTree(dir));
 
 const open = (more: Partial<ConsoleOptions> = {}) => {
   console = openConsole({

@@ -7,7 +7,6 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
-  rmSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -17,6 +16,7 @@ import { debugScript, staying } from '../../src/guest/debug/debug-script.ts';
 import { keptBuilds } from '../../src/guest/debug/kept-builds.ts';
 import { findProgram } from '../../src/system/process/find-program.ts';
 import { needs } from '../needs.ts';
+import { removeTree } from '../remove-tree.ts';
 
 let root: string;
 beforeEach(() => (root = mkdtempSync(join(tmpdir(), 'lk-debug-'))));
@@ -27,7 +27,7 @@ afterEach(
     running.exitCode === null &&
     process.kill(-running.pid, 'SIGKILL'),
 );
-afterEach(() => rmSync(root, { recursive: true, force: true }));
+afterEach(() => removeTree(root));
 
 const token = '.token';
 

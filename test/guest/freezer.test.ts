@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { spawnSync } from 'node:child_process';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,6 +7,7 @@ import { agentAway, agentRefused, agentSilent } from '../../src/guest/agent/agen
 import { releaseGuest, wakeGuest } from '../../src/guest/agent/freezer.ts';
 import { Failed } from '../../src/system/failure.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
+import { removeTree } from '../remove-tree.ts';
 
 const failures = [agentSilent('x', 1), agentAway('x'), agentRefused({})];
 const fails = (kind: string) => {
@@ -98,6 +99,6 @@ test('a thaw that is asked for twice thaws once, and one that fails leaves the t
     can(1);
     await wakeGuest(agent, new FakeClock(), signal);
   } finally {
-    rmSync(dir, { recursive: true });
+    removeTree(dir);
   }
 });

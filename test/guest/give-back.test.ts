@@ -28,9 +28,10 @@ import {
 import { keptBuilds } from '../../src/guest/debug/kept-builds.ts';
 import { findProgram } from '../../src/system/process/find-program.ts';
 import { needs } from '../needs.ts';
+import { removeTree } from '../remove-tree.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'lk-give-'));
-afterEach(() => rmSync(root, { recursive: true, force: true }));
+afterEach(() => removeTree(root));
 
 /** Runs the script in a guest of a few files, whose programs say what they were asked; the names of those that ran. */
 function tidy(

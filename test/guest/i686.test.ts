@@ -1,10 +1,11 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { i686Program, i686Script, ranI686 } from '../../src/guest/login/i686.ts';
 import { needs, type Need } from '../needs.ts';
+import { removeTree } from '../remove-tree.ts';
 
 /** Kernels that run nothing of 32 bits are about. */
 const runsI686: Need = {
@@ -23,7 +24,7 @@ describe('the program, run here', needs(runsI686), () => {
     program = join(directory, 'program');
     writeFileSync(program, i686Program(), { mode: 0o755 });
   });
-  afterEach(() => rmSync(directory, { recursive: true }));
+  afterEach(() => removeTree(directory));
 
   test('says what the machine is, by its own name and as a build of i686-linux sees it', () => {
     expect(execFileSync(program, { encoding: 'utf8' })).toBe('x86_64\n');

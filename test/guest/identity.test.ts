@@ -19,6 +19,7 @@ import { readOpensshKey } from '../../src/guest/identity/openssh-key.ts';
 import { plainly } from '../../src/system/advice.ts';
 import { Failed, type Failure } from '../../src/system/failure.ts';
 import { saying } from '../fakes/saying.ts';
+import { removeTree } from '../remove-tree.ts';
 
 let dir: string;
 let layout: ReturnType<typeof layoutOf>;
@@ -26,7 +27,7 @@ beforeEach(() => {
   dir = mkdtempSync(join(tmpdir(), 'identity-'));
   layout = layoutOf(join(dir, 'a state directory'));
 });
-afterEach(() => rmSync(dir, { recursive: true }));
+afterEach(() => removeTree(dir));
 const keyFiles = () => [layout.clientKey, layout.rootKey, layout.hostKey];
 const all = () => readdirSync(layout.keys).sort();
 const complete = ['client_ed25519', 'host_ed25519', 'root_ed25519'].flatMap((name) => [

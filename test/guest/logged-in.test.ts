@@ -1,15 +1,16 @@
 import { spawnSync } from 'node:child_process';
-import { chownSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chownSync, mkdirSync, mkdtempSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { askLoggedIn, loggedInScript } from '../../src/guest/agent/logged-in.ts';
 import { Failed } from '../../src/system/failure.ts';
 import { needs } from '../needs.ts';
+import { removeTree } from '../remove-tree.ts';
 
 let proc: string;
 beforeEach(() => (proc = mkdtempSync(join(tmpdir(), 'proc-'))));
-afterEach(() => rmSync(proc, { recursive: true }));
+afterEach(() => removeTree(proc));
 
 interface Process {
   readonly name: string;

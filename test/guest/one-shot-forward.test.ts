@@ -1,8 +1,9 @@
-import { mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, symlinkSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, renameSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { openForward } from '../../src/guest/login/one-shot-forward.ts';
+import { removeTree } from '../remove-tree.ts';
 
 const tunnel = { kind: 'unix', path: '/nobody', hello: '', answer: '' } as const;
 
@@ -26,6 +27,6 @@ test('its folder goes with the login; one that cannot be removed ends nobody', a
     await new Promise((resolve) => setImmediate(resolve));
     expect(readdirSync(moved)).toHaveLength(1);
   } finally {
-    rmSync(dir, { recursive: true });
+    removeTree(dir);
   }
 });

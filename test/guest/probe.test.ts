@@ -4,7 +4,6 @@ import {
   mkdtempSync,
   readFileSync,
   readdirSync,
-  rmSync,
   writeFileSync,
 } from 'node:fs';
 import { createServer, type Server } from 'node:net';
@@ -22,6 +21,7 @@ import { FakeClock } from '../fakes/fake-clock.ts';
 import { needs } from '../needs.ts';
 import { notYet, sshHint } from '../../src/guest/login/ssh-words.ts';
 import { saying } from '../fakes/saying.ts';
+import { removeTree } from '../remove-tree.ts';
 
 let dir: string;
 let layout: ReturnType<typeof layoutOf>;
@@ -34,7 +34,7 @@ beforeEach(() => {
 afterEach(() => {
   vi.unstubAllEnvs();
   process.env['PATH'] = path;
-  rmSync(dir, { recursive: true });
+  removeTree(dir);
 });
 
 const options = (more: Partial<ProbeOptions> = {}): ProbeOptions => ({

@@ -13,6 +13,7 @@ import { FakeClock } from '../fakes/fake-clock.ts';
 import { RingFile } from '../rig/hyperkit/ring-file.ts';
 import { makeProgram, outcome, runProgram } from '../rig/other-process.ts';
 import { needs, type Need } from '../needs.ts';
+import { removeTree } from '../remove-tree.ts';
 
 let dir = '';
 let path = '';
@@ -24,7 +25,7 @@ beforeEach(() => {
 });
 afterEach(() => {
   writer.close();
-  rmSync(dir, { recursive: true });
+  removeTree(dir);
 });
 
 /** The whole ring, by one who reads it once. */

@@ -4,7 +4,6 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
-  rmSync,
   statSync,
   writeFileSync,
 } from 'node:fs';
@@ -23,6 +22,7 @@ import { cpioArchive, S_IFREG } from '../../src/system/cpio.ts';
 import { Failed } from '../../src/system/failure.ts';
 import { readCpio, readInitrd } from '../fakes/kernel-initrd.ts';
 import { saying } from '../fakes/saying.ts';
+import { removeTree } from '../remove-tree.ts';
 
 const seed: Seed = {
   hostName: 'nix-linuxkit',
@@ -104,7 +104,7 @@ test.each([
 describe('writeInitrd', () => {
   let dir: string;
   beforeEach(() => (dir = mkdtempSync(join(tmpdir(), 'seed-'))));
-  afterEach(() => rmSync(dir, { recursive: true }));
+  afterEach(() => removeTree(dir));
   const paths = () => ({ base: join(dir, 'base'), target: join(dir, 'initrd') });
 
   const packers = {

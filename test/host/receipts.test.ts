@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
@@ -13,9 +13,10 @@ import {
   type Receipt,
 } from '../../src/host/receipts.ts';
 import { applyUndo, undoStepsOf } from '../../src/host/undo.ts';
+import { removeTree } from '../remove-tree.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'receipts-'));
-afterAll(() => rmSync(directory, { recursive: true }));
+afterAll(() => removeTree(directory));
 
 const whole = (name: string, text: string): WantedFile => ({
   path: join(directory, name),

@@ -7,6 +7,7 @@ import { rootPaths } from '../../src/host/system-paths.ts';
 import { rootKeyReader } from '../../src/host/root/root-key.ts';
 import { makeDirectory } from '../../src/system/files/files.ts';
 import { needs } from '../needs.ts';
+import { removeTree } from '../remove-tree.ts';
 
 const key = (letter: string) => `ssh-ed25519 ${letter.repeat(68)}`;
 
@@ -21,7 +22,7 @@ beforeEach(() => {
   writeFileSync(path, `${key('A')} nix-daemon\n`, { mode: 0o644 });
   read = rootKeyReader(paths);
 });
-afterEach(() => rmSync(tree, { recursive: true }));
+afterEach(() => removeTree(tree));
 
 test('is read again when it is another, and none when it is gone', () => {
   expect(read()).toBe(key('A'));

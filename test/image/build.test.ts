@@ -24,6 +24,7 @@ import { fakePackages, fakeRecipe, writeFakeRootfs } from '../fakes/fake-image.t
 import { FakeMirror, fakeKey } from '../fakes/fake-mirror.ts';
 import { unpackCpio } from '../fakes/unpack-cpio.ts';
 import { saying } from '../fakes/saying.ts';
+import { removeTree } from '../remove-tree.ts';
 
 const key = await fakeKey();
 const tool = await findSquashfsTool();
@@ -44,7 +45,7 @@ beforeEach(async () => {
   pool = await mirror.publish(fakePackages());
   mirror.requests.length = 0;
 });
-afterEach(() => rmSync(directory, { recursive: true }));
+afterEach(() => removeTree(directory));
 
 const supplies = (): SupplyOptions => ({
   mirrors: { main: mirror.url, security: `${mirror.url}-security` },
@@ -261,7 +262,7 @@ describe('a package that the mirror has no longer', () => {
   test('is resolved anew through the signed index, with a warning that names it', async () => {
     const lock = await newLock();
     await mirror.publish(fakePackages('6.1.2'), { date: new Date('2026-01-03') });
-    rmSync(join(directory, 'downloads'), { recursive: true });
+    removeTree(join(directory, 'downloads'));
     const { manifest } = await build(lock);
     expect(manifest.kernelVersion).toBe('6.1.2-cloud');
     expect(manifest.indexDate).toBe('2026-01-03T00:00:00.000Z');
@@ -313,7 +314,7 @@ describe('a package that the mirror has no longer', () => {
       ];
       mirror.files.delete(now);
       mirror.files.set(place, then);
-      rmSync(join(directory, 'downloads'), { recursive: true, force: true });
+      removeTree(join(directory, 'downloads'));
       const { manifest } = await build(lock, { vanished, prefix: prefix(place.slice(0, 2)) });
       expect(manifest.kernelVersion).toBe('6.1.1-cloud');
       mirror.files.set(now, then);
@@ -501,7 +502,7 @@ describe('leaves what was there, and nothing half, after', () => {
   test('a package with a wrong hash', async () => {
     const lock = await newLock();
     await build(lock);
-    rmSync(join(directory, 'downloads'), { recursive: true });
+    removeTree(join(directory, 'downloads'));
     const path = pool.get('tool') ?? '';
     mirror.files.set(path, Buffer.alloc(mirror.files.get(path)?.length ?? 0));
     await fails(build(lock, { recipe: other }), { failure: { kind: 'download-wrong-hash' } });
@@ -560,7 +561,7 @@ describe('leaves what was there, and nothing half, after', () => {
   test('a mksquashfs that cannot make it, before anything is fetched', async () => {
     const lock = await newLock();
     await build(lock);
-    rmSync(join(directory, 'downloads'), { recursive: true });
+    removeTree(join(directory, 'downloads'));
     mirror.requests.length = 0;
     const { PATH } = process.env;
     const script = '#!/bin/sh\n[ "$1" = -version ] && echo version 4.4 || exit 1\n';

@@ -4,7 +4,6 @@ import {
   mkdtempSync,
   readFileSync,
   readdirSync,
-  rmSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
@@ -21,6 +20,7 @@ import { cachedPath, type FileToFetch } from '../../src/image/http/cached-file.t
 import { sizeIfThere } from '../../src/system/files/files.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 import { FakeMirror, fakeKey, sendRange, sha256 } from '../fakes/fake-mirror.ts';
+import { removeTree } from '../remove-tree.ts';
 
 const key = await fakeKey();
 const file = Buffer.from(Array.from({ length: 300_000 }, (_, i) => (i * 7 + i / 256) & 0xff));
@@ -35,7 +35,7 @@ beforeEach(async () => {
 });
 afterEach(async () => {
   await mirror[Symbol.asyncDispose]();
-  rmSync(directory, { recursive: true });
+  removeTree(directory);
 });
 
 const wanted = (path = 'file', data = file): FileToFetch => ({

@@ -1,15 +1,16 @@
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { readLock, writeLock, type Lock } from '../../src/image/image-lock.ts';
 import { overlayEntries } from '../../src/image/tree/overlay.ts';
 import { recipe } from '../../src/image/recipe.ts';
+import { removeTree } from '../remove-tree.ts';
 
 const image = join(import.meta.dirname, '../../src/image');
 let directory = '';
 beforeEach(() => (directory = mkdtempSync(join(tmpdir(), 'lock-'))));
-afterEach(() => rmSync(directory, { recursive: true }));
+afterEach(() => removeTree(directory));
 
 describe('the lock in the repo', () => {
   const lock = readLock(join(image, 'lock.json'));

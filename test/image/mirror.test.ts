@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -11,13 +11,14 @@ import {
 } from '../../src/image/mirror/mirror.ts';
 import { findSecurityMirror } from '../../src/image/mirror/security-mirror.ts';
 import { Exit, Failed } from '../../src/system/failure.ts';
+import { removeTree } from '../remove-tree.ts';
 
 let etc = '';
 beforeEach(() => {
   etc = mkdtempSync(join(tmpdir(), 'mirror-'));
   mkdirSync(join(etc, 'sources.list.d'));
 });
-afterEach(() => rmSync(etc, { recursive: true }));
+afterEach(() => removeTree(etc));
 
 const list = (text: string) => writeFileSync(join(etc, 'sources.list'), text);
 const sources = (text: string, name = 'debian.sources') =>
@@ -40,7 +41,7 @@ test.each(['mirror.test/debian', 'ftp://mirror.test/debian', '', 'http://', 'fil
 );
 
 test('is an official one where there is no apt', () => {
-  rmSync(join(etc, 'sources.list.d'), { recursive: true });
+  removeTree(join(etc, 'sources.list.d'));
   expect(findMirror(undefined, etc)).toEqual({ url: defaultMirror, from: 'default' });
 });
 

@@ -1,10 +1,11 @@
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { fetchIndex, fetchRelease, parseRelease } from '../../src/image/debian/release.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 import { FakeMirror, fakeKey, sha256 } from '../fakes/fake-mirror.ts';
+import { removeTree } from '../remove-tree.ts';
 
 const key = await fakeKey();
 let mirror: FakeMirror;
@@ -16,7 +17,7 @@ beforeEach(async () => {
 });
 afterEach(async () => {
   await mirror[Symbol.asyncDispose]();
-  rmSync(directory, { recursive: true });
+  removeTree(directory);
 });
 
 const options = () => ({ directory, clock: new FakeClock(Date.parse('2026-02-01')), retries: 0 });

@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -7,6 +7,7 @@ import { squashfsFault } from '../../src/image/tree/squashfs-check.ts';
 import { makeSquashfs } from '../../src/image/tree/squashfs.ts';
 import { findSquashfsTool } from '../../src/image/tree/squashfs-tool.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
+import { removeTree } from '../remove-tree.ts';
 
 let directory = '';
 let clock: FakeClock;
@@ -17,7 +18,7 @@ beforeEach(() => {
 });
 afterEach(() => {
   process.env['PATH'] = PATH;
-  rmSync(directory, { recursive: true });
+  removeTree(directory);
 });
 
 /** Another mksquashfs than this machine's, as a shell script; `REAL` is this machine's, `$2` the file to make. */

@@ -1,4 +1,4 @@
-import { readFileSync, mkdtempSync, rmSync, writeFileSync, cpSync } from 'node:fs';
+import { readFileSync, mkdtempSync, writeFileSync, cpSync } from 'node:fs';
 import { spawn } from 'node:child_process';
 import type { LookupAddress } from 'node:dns';
 import { once } from 'node:events';
@@ -16,6 +16,7 @@ import { needs } from '../needs.ts';
 import { FakeClock, settle } from '../fakes/fake-clock.ts';
 import { FakeMirror, fakeKey } from '../fakes/fake-mirror.ts';
 import { FakeProxy } from '../fakes/fake-proxy.ts';
+import { removeTree } from '../remove-tree.ts';
 
 const folder = join(import.meta.dirname, 'certificates');
 const authority = join(folder, 'authority.pem');
@@ -27,7 +28,7 @@ const running: AsyncDisposable[] = [];
 beforeEach(() => (directory = mkdtempSync(join(tmpdir(), 'web-'))));
 afterEach(async () => {
   for (const each of running.splice(0)) await each[Symbol.asyncDispose]();
-  rmSync(directory, { recursive: true });
+  removeTree(directory);
 });
 
 /** An https mirror on loopback with one of the certificates. */

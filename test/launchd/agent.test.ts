@@ -21,6 +21,7 @@ import { buildProgram, type BuiltProgram } from '../fakes/program.ts';
 import { putNode } from '../rig/stand-in.ts';
 import { launchdRig } from './rig.ts';
 import { nothingToChange } from '../../src/setup/configure/configure.ts';
+import { removeTree } from '../remove-tree.ts';
 
 let program: BuiltProgram;
 beforeAll(async () => {
@@ -211,7 +212,7 @@ describe('with launchd', { timeout: 120_000 }, () => {
       await comes(() => ![undefined, before].includes(rig.daemonPid()), 'another daemon');
       expect(readFileSync(rig.agent.launcher, 'utf8')).toContain(`named='${brew}/bin/node'\n`);
     } finally {
-      rmSync(brew, { recursive: true });
+      removeTree(brew);
     }
   });
 

@@ -4,7 +4,6 @@ import {
   mkdirSync,
   mkdtempSync,
   readFileSync,
-  rmSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -22,6 +21,7 @@ import { fakeKernel } from '../fakes/fake-image.ts';
 import { buildProgram, type BuiltProgram } from '../fakes/program.ts';
 import { launchdRig } from './rig.ts';
 import { needs } from '../needs.ts';
+import { removeTree } from '../remove-tree.ts';
 
 let program: BuiltProgram;
 /** A QEMU as Nixpkgs wraps it, whose guest never says a word, and an image that it could be. */
@@ -42,7 +42,7 @@ beforeAll(async () => {
 });
 afterAll(() => {
   program[Symbol.dispose]();
-  rmSync(folder, { recursive: true });
+  removeTree(folder);
 });
 
 type Rig = Awaited<ReturnType<typeof launchdRig>>;

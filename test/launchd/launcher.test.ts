@@ -17,6 +17,7 @@ import { launcherText, type JobValues } from '../../src/service/launchd/launch-a
 import { systemClock } from '../../src/system/time/clock.ts';
 import { readIfThere } from '../../src/system/files/files.ts';
 import { until } from '../../src/system/time/wait.ts';
+import { removeTree } from '../remove-tree.ts';
 
 const template = readFileSync(resolve(import.meta.dirname, '../../launchd/launcher.sh'), 'utf8');
 let tree: string;
@@ -33,7 +34,7 @@ beforeEach(() => {
 });
 afterEach(() => {
   for (const child of children.splice(0)) child.kill('SIGTERM');
-  rmSync(tree, { recursive: true });
+  removeTree(tree);
 });
 
 function script(path: string, body: string): void {
@@ -141,7 +142,7 @@ describe('the launcher', { timeout: 60_000 }, () => {
     script(values.node, 'exec sleep 600');
     const state = join(values.state, 'nix-state');
     for (let round = 0; round < 200; round++) {
-      rmSync(state, { recursive: true, force: true });
+      removeTree(state);
       const run = launch(0);
       // It makes that directory right before it forks; a timer would be too coarse for what comes then.
       await comes(() => existsSync(state), 'its last step before the daemon');
@@ -198,7 +199,7 @@ describe('the launcher', { timeout: 60_000 }, () => {
 
   test('makes no state directory where there is none', async () => {
     script(values.node, teller);
-    rmSync(values.state, { recursive: true });
+    removeTree(values.state);
     const run = launch(0);
     expect(await run.ended).toBe(0);
     expect(run.said()).toContain(`the state directory ${values.state} does not exist`);

@@ -1,6 +1,6 @@
 /** A user's home in a tree of its own, the real program in it, and a launchd that is not the system's. */
 import { spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { layoutOf } from '../../src/config/layout.ts';
@@ -11,6 +11,7 @@ import { snapshot } from '../setup/configure-rig.ts';
 import type { BuiltProgram } from '../fakes/program.ts';
 import { freePort } from '../rig/free-port.ts';
 import { StandInLaunchd, type StandInOptions } from './stand-in.ts';
+import { removeTree } from '../remove-tree.ts';
 
 export interface Ran {
   readonly code: number | null;
@@ -66,7 +67,7 @@ export async function launchdRig(program: BuiltProgram, options: RigOptions = {}
     async [Symbol.asyncDispose]() {
       await launchd[Symbol.asyncDispose]();
       await runProgram(program, ['stop'], { ...env, LINUXKIT_BUILDER_SERVICE: 'none' });
-      rmSync(tree, { recursive: true });
+      removeTree(tree);
     },
   };
 }

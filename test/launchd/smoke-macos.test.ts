@@ -1,19 +1,12 @@
 /** scripts/smoke-macos on a Mac that is made of a few scripts: whom it asks, what its report gives away, and what it leaves. */
 import { spawnSync } from 'node:child_process';
-import {
-  cpSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  readdirSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { needs, type Need } from '../needs.ts';
+import { removeTree } from '../remove-tree.ts';
 
 const smoke = resolve(import.meta.dirname, '../../scripts/smoke-macos');
 const terminals: Need = {
@@ -32,7 +25,7 @@ beforeEach(() => {
     writeFileSync(at(`bin/${name}`), `#!/bin/sh\n${text}\n`, { mode: 0o755 });
   writeFileSync(at('sudo'), '');
 });
-afterEach(() => rmSync(dir, { recursive: true }));
+afterEach(() => removeTree(dir));
 
 /** The Mac. Its builder is found, and fails at the first step that would change something, with all that must not be told. */
 const programs = () => ({

@@ -1,11 +1,12 @@
 /** The stand-in keeps the rules for which it stands: otherwise what is tested with it is worth nothing. */
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { systemClock } from '../../src/system/time/clock.ts';
 import { until } from '../../src/system/time/wait.ts';
 import { Job, type JobKeys } from './job.ts';
+import { removeTree } from '../remove-tree.ts';
 
 let directory: string;
 const jobs: Job[] = [];
@@ -16,7 +17,7 @@ afterEach(async () => {
   await Promise.all(
     jobs.splice(0).map((job) => new Promise<void>((resolve) => job.leave(resolve))),
   );
-  rmSync(directory, { recursive: true });
+  removeTree(directory);
 });
 
 function jobOf(script: string, keys: Partial<JobKeys> = {}, throttleSecondMs = 10): Job {

@@ -2,12 +2,13 @@
  * A launchd for tests, with a launchctl that talks to it. Follows what launchctl(1), launchd.plist(5), the published sources
  * and reports of others say; both generations of verbs. Time can be made to pass faster.
  */
-import { chmodSync, lstatSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, lstatSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parse } from 'plist';
 import { Job, type JobKeys, type JobTimes } from './job.ts';
+import { removeTree } from '../remove-tree.ts';
 
 export interface StandInOptions extends Partial<JobTimes> {
   /** Sessions that exist. Default: the screen's and the one of every login. */
@@ -82,7 +83,7 @@ export class StandInLaunchd {
     const jobs = [...this.#jobs.values()];
     await Promise.all(jobs.map((job) => new Promise<void>((gone) => job.leave(gone))));
     await new Promise((resolve) => this.#server.close(resolve));
-    rmSync(this.bin, { recursive: true, force: true });
+    removeTree(this.bin);
   }
 
   #answer([verb = '', ...rest]: string[]): Answer {

@@ -25,6 +25,7 @@ import { buildProgram, type BuiltProgram } from '../fakes/program.ts';
 import { freePort } from '../rig/free-port.ts';
 import { needs } from '../needs.ts';
 import { nothingToChange } from '../../src/setup/configure/configure.ts';
+import { removeTree } from '../remove-tree.ts';
 
 let program: BuiltProgram;
 beforeAll(async () => {
@@ -99,8 +100,8 @@ async function rigOf() {
       ),
     [Symbol.dispose]() {
       this.run('stop');
-      rmSync(tree, { recursive: true });
-      rmSync(bin, { recursive: true });
+      removeTree(tree);
+      removeTree(bin);
     },
   };
 }
@@ -279,11 +280,11 @@ ExecStart=${command.map((each) => `"${each}"`).join(' ')}
       expect(configured.status).toBe(0);
       expect(readFileSync(rig.unit, 'utf8')).toContain('/opt/node/bin/node');
       use('2');
-      rmSync(dirname(node('1')), { recursive: true });
+      removeTree(dirname(node('1')));
       expect(rig.runBy(node('2'), 'start').stdout).toMatch(/through systemd \(pid \d+/);
     } finally {
       rig.run('stop');
-      rmSync(manager, { recursive: true });
+      removeTree(manager);
     }
   });
 
@@ -304,7 +305,7 @@ ExecStart=${command.map((each) => `"${each}"`).join(' ')}
       expect(rig.runBy(node, 'start').stdout).toMatch(/through systemd \(pid \d+/);
     } finally {
       rig.run('stop');
-      rmSync(manager, { recursive: true });
+      removeTree(manager);
     }
   });
 

@@ -1,5 +1,5 @@
 /** One command of the program, in a builder's directory of its own, and beside a daemon that answers as it is told; no time passes. */
-import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, realpathSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { run } from '../../src/cli/program.ts';
@@ -10,6 +10,7 @@ import { silent } from '../../src/system/log.ts';
 import { calm } from '../fakes/commands.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 import { shownAs } from './tell.ts';
+import { removeTree } from '../remove-tree.ts';
 
 export interface Given {
   /** Undefined: nothing has been set up. */
@@ -81,6 +82,6 @@ export async function linesOf(argv: readonly string[], given: Given = {}): Promi
     return lines;
   } finally {
     control?.close();
-    rmSync(tree, { recursive: true });
+    removeTree(tree);
   }
 }

@@ -1,11 +1,12 @@
 /** Tables of what the program says: a state in words, and the code of the product that speaks in it. One page of them for each folder of src. */
-import { mkdtempSync, realpathSync, rmSync } from 'node:fs';
+import { mkdtempSync, realpathSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { describeToOwner, type Problem } from '../../src/domain/problem.ts';
 import { Advice, plainly } from '../../src/system/advice.ts';
 import { Failed, type Failure } from '../../src/system/failure.ts';
+import { removeTree } from '../remove-tree.ts';
 
 /**
  * For each state the code that speaks in it. What it returns, or resolves to, or throws as {@link Failed}, is told: a failure, a
@@ -86,6 +87,6 @@ export function stable(text: string): string {
 /** An empty directory that the pages call by this name, such as `/builder`; gone when the tests of the file are. */
 export function directoryShownAs(shown: string): string {
   const made = realpathSync(mkdtempSync(join(tmpdir(), 'messages-')));
-  afterAll(() => rmSync(made, { recursive: true, force: true }));
+  afterAll(() => removeTree(made));
   return shownAs(made, shown);
 }

@@ -32,6 +32,7 @@ import { identify } from '../../src/system/process/process.ts';
 import { FakeAgent } from '../fakes/fake-agent.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 import { fakeKernel } from '../fakes/fake-image.ts';
+import { removeTree } from '../remove-tree.ts';
 
 /** A line of a stand-in for QEMU: asked what it was built with, it says nothing, and no guest was started. */
 export const unasked = 'case "$*" in *"-machine none"*) exit ;; esac';
@@ -199,13 +200,13 @@ export class World implements AsyncDisposable {
   /** No incident can be kept: a file is where its folder should be. */
   blockIncidents(): void {
     if (!this.isThere) return;
-    rmSync(this.layout.incidents, { recursive: true, force: true });
+    removeTree(this.layout.incidents);
     writeFileSync(this.layout.incidents, '');
   }
 
   /** All is as it should be again. */
   mend(): void {
-    rmSync(this.layout.incidents, { recursive: true, force: true });
+    removeTree(this.layout.incidents);
     writeFileSync(`${this.#image}-kernel`, fakeKernel('6.1'));
     this.isDeaf = this.isMute = false;
   }
@@ -225,7 +226,7 @@ export class World implements AsyncDisposable {
     process.env['PATH'] = this.#path;
     this.#agent.close();
     await new Promise((resolve) => this.#qmp.close(resolve));
-    rmSync(this.#root, { recursive: true, force: true });
+    removeTree(this.#root);
   }
 
   /** What a look into the guest shows, as its agent says it. */

@@ -11,6 +11,7 @@ import { systemClock } from '../../src/system/time/clock.ts';
 import { dialUnix } from '../../src/system/socket/unix-socket.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 import { makeProgram } from '../rig/stand-in.ts';
+import { removeTree } from '../remove-tree.ts';
 
 const uuid = 'f8356af6-1ccb-8a8a-81be-7bd003899571';
 
@@ -74,7 +75,7 @@ beforeAll(async () => {
   dir = mkdtempSync(join(tmpdir(), 'net-'));
   program = await makeProgram(dir, 'vpnkit');
 });
-afterAll(() => rmSync(dir, { recursive: true }));
+afterAll(() => removeTree(dir));
 
 describe('with a server', () => {
   let child: Child | undefined;

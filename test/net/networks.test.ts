@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -17,10 +17,11 @@ import { Failed, type Failure } from '../../src/system/failure.ts';
 import { keepVerdict } from '../../src/domain/verdicts.ts';
 import { bootId } from '../../src/system/process/process.ts';
 import { saying } from '../fakes/saying.ts';
+import { removeTree } from '../remove-tree.ts';
 
 let dir = '';
 beforeEach(() => (dir = mkdtempSync(join(tmpdir(), 'net-'))));
-afterEach(() => rmSync(dir, { recursive: true }));
+afterEach(() => removeTree(dir));
 const install = (...names: string[]) => {
   mkdirSync(join(dir, 'bin'));
   for (const name of names) writeFileSync(join(dir, 'bin', name), '', { mode: 0o755 });

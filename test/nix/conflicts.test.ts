@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { build, buildBinary } from 'plist';
@@ -7,12 +7,13 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { withRoots } from '../../src/host/system-paths.ts';
 import { nixConflicts } from '../../src/nix/conflicts.ts';
 import { detectNix } from '../../src/nix/variant.ts';
+import { removeTree } from '../remove-tree.ts';
 
 let tree: string;
 beforeEach(() => {
   tree = mkdtempSync(join(tmpdir(), 'nix settings-'));
 });
-afterEach(() => rmSync(tree, { recursive: true }));
+afterEach(() => removeTree(tree));
 
 const put = (path: string, text: string | Uint8Array) => {
   mkdirSync(dirname(join(tree, path)), { recursive: true });

@@ -1,7 +1,7 @@
 /** The programs by which ssh reaches a socket, run by the real ssh under every shell that is here. */
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, writeFileSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
@@ -18,6 +18,7 @@ import { tryProgram } from '../../src/system/process/find-program.ts';
 import { maxSocketPath } from '../../src/config/layout.ts';
 import { until } from '../door/rig.ts';
 import { needs } from '../needs.ts';
+import { removeTree } from '../remove-tree.ts';
 
 const { signal } = new AbortController();
 const all = helpersOf('linux', process.execPath);
@@ -46,7 +47,7 @@ beforeEach(async () => {
 afterEach(() => {
   for (const peer of peers) peer.destroy();
   server.close();
-  rmSync(directory, { recursive: true });
+  removeTree(directory);
 });
 
 test('one is here at least', () => expect(here).not.toEqual([]));

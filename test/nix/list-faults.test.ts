@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -10,13 +10,14 @@ import { detectNix } from '../../src/nix/variant.ts';
 import { OthersFiles } from '../../src/system/files/others-files.ts';
 import { tryProgram } from '../../src/system/process/find-program.ts';
 import { needs } from '../needs.ts';
+import { removeTree } from '../remove-tree.ts';
 
 let folder: string;
 beforeEach(() => {
   // No blank in it, which would end the name that follows an @.
   folder = mkdtempSync(join(tmpdir(), 'list-'));
 });
-afterEach(() => rmSync(folder, { recursive: true }));
+afterEach(() => removeTree(folder));
 
 const put = (name: string, text: string) => {
   writeFileSync(join(folder, name), text);

@@ -6,9 +6,10 @@ import { afterAll, expect, test } from 'vitest';
 import { strayOptions } from '../../src/nix/ssh/effective.ts';
 import { exceptGuest, includeLine, notGuest, sshConfig } from '../../src/nix/ssh/stanza.ts';
 import { run, succeeded } from '../../src/system/process/child.ts';
+import { removeTree } from '../remove-tree.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'ssh advice-'));
-afterAll(() => rmSync(directory, { recursive: true }));
+afterAll(() => removeTree(directory));
 
 const ours = join(directory, 'ours');
 const keys = { identityFile: '/i', knownHosts: '/k' };

@@ -1,16 +1,17 @@
 /** Commands that ssh runs to know what of its configuration counts (`Match exec`): they may never end. */
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { SshAsker } from '../../src/nix/ssh/ask-ssh.ts';
 import { identify, isAlive } from '../../src/system/process/process.ts';
 import { configureRig } from '../setup/configure-rig.ts';
+import { removeTree } from '../remove-tree.ts';
 
 let folder: string;
 beforeEach(() => (folder = mkdtempSync(join(tmpdir(), 'ssh-asked-'))));
-afterEach(() => rmSync(folder, { recursive: true }));
+afterEach(() => removeTree(folder));
 
 /** A line with a command that does not end; each time that it is run it writes down who it is. */
 const endless = (): string => `Match exec "echo $$ >>'${folder}/runs'; exec sleep 1000"`;

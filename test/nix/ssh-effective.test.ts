@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -6,10 +6,11 @@ import { strayOptions, variablesSent } from '../../src/nix/ssh/effective.ts';
 import { configLines, setsOption } from '../../src/nix/ssh/config-lines.ts';
 import { run } from '../../src/system/process/child.ts';
 import { OthersFiles } from '../../src/system/files/others-files.ts';
+import { removeTree } from '../remove-tree.ts';
 
 let dir: string;
 beforeEach(() => (dir = mkdtempSync(join(tmpdir(), 'effective-'))));
-afterEach(() => rmSync(dir, { recursive: true }));
+afterEach(() => removeTree(dir));
 
 const put = (name: string, text: string) => {
   writeFileSync(join(dir, name), text);

@@ -1,13 +1,14 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { withBlock } from '../../src/host/managed-block.ts';
 import { includeLine, knownHostsLine, sshConfig } from '../../src/nix/ssh/stanza.ts';
 import { run, succeeded } from '../../src/system/process/child.ts';
+import { removeTree } from '../remove-tree.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'ssh test ü-'));
-afterAll(() => rmSync(directory, { recursive: true }));
+afterAll(() => removeTree(directory));
 
 const ours = join(directory, 'state dir', 'ssh_config');
 const text = sshConfig({

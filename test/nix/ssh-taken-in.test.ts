@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -10,6 +10,7 @@ import { withRoots } from '../../src/host/system-paths.ts';
 import { blockLines } from '../../src/host/managed-block.ts';
 import { SshAsker } from '../../src/nix/ssh/ask-ssh.ts';
 import { isTakenIn } from '../../src/nix/ssh/user-ssh.ts';
+import { removeTree } from '../remove-tree.ts';
 
 const { signal } = new AbortController();
 let tree: string;
@@ -38,7 +39,7 @@ beforeEach(() => {
   file = join(builder.places.home, '.ssh/config');
   apply();
 });
-afterEach(() => rmSync(tree, { recursive: true }));
+afterEach(() => removeTree(tree));
 
 function configOf(settings: object): Config {
   const host = { arch: 'x64', platform: 'linux', cpus: 8, memoryMiB: 16384 } as const;

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
@@ -6,9 +6,10 @@ import { buildRequest } from '../../src/nix/derivation/build-request.ts';
 import { parseStored } from '../../src/nix/derivation/stored-derivation.ts';
 import { toDebug } from '../../src/nix/derivation/to-debug.ts';
 import { Failed } from '../../src/system/failure.ts';
+import { removeTree } from '../remove-tree.ts';
 
 const tree = mkdtempSync(join(tmpdir(), 'lk-debug-'));
-afterEach(() => rmSync(tree, { recursive: true, force: true }));
+afterEach(() => removeTree(tree));
 
 const hash = 'lss87m7gv2hzxafnn0f8r7jwzv8fhrkj';
 const at = (name: string) => `/nix/store/${hash}-${name}`;

@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -7,6 +7,7 @@ import { machinesLine } from '../../src/nix/machines.ts';
 import { withLine } from '../../src/host/root/root-lines.ts';
 import { run, type CommandResult } from '../../src/system/process/child.ts';
 import { needs } from '../needs.ts';
+import { removeTree } from '../remove-tree.ts';
 
 const system = process.arch === 'arm64' ? 'aarch64-linux' : 'x86_64-linux';
 let tree: string;
@@ -28,7 +29,7 @@ for word; do case "$word" in -oUserKnownHostsFile=*) cat "\${word#*=}" > ${tree}
   );
   chmodSync(ssh, 0o755);
 });
-afterEach(() => rmSync(tree, { recursive: true, force: true }));
+afterEach(() => removeTree(tree));
 
 /** A Nix with a store, a state and a configuration of its own. */
 const nixBuild = (...options: string[]): Promise<CommandResult> =>

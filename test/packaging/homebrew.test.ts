@@ -27,6 +27,7 @@ import { systemClock } from '../../src/system/time/clock.ts';
 import { until } from '../../src/system/time/wait.ts';
 import { freePort } from '../rig/free-port.ts';
 import { needs } from '../needs.ts';
+import { removeTree } from '../remove-tree.ts';
 
 const root = resolve(import.meta.dirname, '../..');
 const world = mkdtempSync(join(tmpdir(), 'brew-'));
@@ -126,7 +127,7 @@ beforeAll(async () => {
 afterAll(() => {
   registry.close();
   registry.closeAllConnections();
-  rmSync(world, { recursive: true });
+  removeTree(world);
 });
 
 let formula = '';
@@ -228,7 +229,7 @@ describe('the formula', () => {
     writeFileSync(described, readFileSync(described, 'utf8').replace(`"${version}"`, `"${next}"`));
     await publishOurs(clone);
     await install(next);
-    rmSync(keg(version), { recursive: true });
+    removeTree(keg(version));
     expect((await run(program, ['--version'])).out.trim()).toBe(next);
     // As launchd would at the next login: the daemon says which release it is, and is told to stop.
     const job = spawn(launcher, { env: brewed, stdio: 'ignore' });

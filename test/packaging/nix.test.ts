@@ -24,11 +24,12 @@ import { unitWord } from '../../src/service/systemd/systemd-unit.ts';
 import { hostFacts } from '../../src/system/host/host.ts';
 import { snapshot } from '../setup/configure-rig.ts';
 import { needs, type Need } from '../needs.ts';
+import { removeTree } from '../remove-tree.ts';
 
 const root = resolve(import.meta.dirname, '../..');
 const nix = join(root, 'packaging/nix');
 const conf = mkdtempSync(join(tmpdir(), 'nix-conf-'));
-afterAll(() => rmSync(conf, { recursive: true }));
+afterAll(() => removeTree(conf));
 
 function instantiate(...argv: readonly string[]): {
   status: number | null;
@@ -238,7 +239,7 @@ describe('the flake of a release', needs(flakes), () => {
   afterAll(() => {
     // Nix takes write permission from what it stores.
     spawnSync('chmod', ['-R', 'u+w', world]);
-    rmSync(world, { recursive: true });
+    removeTree(world);
   });
 
   /** Without a network: the one input is the stub. */
@@ -629,7 +630,7 @@ describe('what the job of a module runs', needs(evaluator), () => {
     const { daemon } = moduleOf('nixos', { said: { enable: true, package: folder, settings } });
     const { status } = spawnSync('/bin/sh', ['-c', daemon, 'sh', 'daemon', '--managed']);
     const all = readFileSync(calls, 'utf8').trim().split('\n');
-    rmSync(folder, { recursive: true });
+    removeTree(folder);
     expect(status).toBe(0);
     return all;
   };
@@ -716,7 +717,7 @@ echo "ssh-ed25519 ${'A'.repeat(68)}"`,
       rmSync(join(tree, 'stored-launcher'));
       return { status: ran.status, out: ran.stdout, err: ran.stderr };
     },
-    [Symbol.dispose]: () => rmSync(tree, { recursive: true }),
+    [Symbol.dispose]: () => removeTree(tree),
   };
 }
 

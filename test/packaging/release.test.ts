@@ -12,6 +12,7 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { removeTree } from '../remove-tree.ts';
 
 const root = resolve(import.meta.dirname, '../..');
 const registry = 'https://registry.example/npm/';
@@ -46,7 +47,7 @@ beforeEach(() => {
   git('add', '-A');
   git('commit', '-qm', 'begin');
 });
-afterEach(() => rmSync(world, { recursive: true }));
+afterEach(() => removeTree(world));
 
 function release(version: string, more: NodeJS.ProcessEnv = {}) {
   const env = {

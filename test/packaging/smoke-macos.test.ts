@@ -1,9 +1,10 @@
 /** What can be held of scripts/smoke-macos without a Mac. */
 import { spawnSync } from 'node:child_process';
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { expect, test } from 'vitest';
+import { removeTree } from '../remove-tree.ts';
 
 const script = resolve(import.meta.dirname, '../..', 'scripts/smoke-macos');
 
@@ -31,7 +32,7 @@ test('scripts/smoke-macos takes no directory that somebody has put in its way', 
     expect(ran.status).toBe(1);
     expect(readFileSync(join(dir, 'theirs/precious'), 'utf8')).toBe('kept');
   } finally {
-    rmSync(dir, { recursive: true });
+    removeTree(dir);
   }
 });
 
@@ -61,6 +62,6 @@ test('scripts/smoke-macos fills in all of the launcher and of the plist', () => 
     for (const name of ['launcher', 'org.example.job.plist'])
       expect(readFileSync(join(dir, name), 'utf8').match(/@[A-Z]+@/g), name).toBeNull();
   } finally {
-    rmSync(dir, { recursive: true });
+    removeTree(dir);
   }
 });

@@ -1,5 +1,5 @@
 /** The image in a VM of a test's own, without a daemon: for what a daemon would never let happen. */
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'vitest';
@@ -7,6 +7,7 @@ import { writeInitrd, type Seed } from '../../src/guest/identity/seed.ts';
 import { reapAfterUs } from '../rig/reaper.ts';
 import { Command, fact } from './command.ts';
 import { testImage } from './rig.ts';
+import { removeTree } from '../remove-tree.ts';
 
 /** The guests of one test, in a directory that goes away with them. */
 export class BareGuests implements AsyncDisposable {
@@ -30,7 +31,7 @@ export class BareGuests implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#report ??= this.#guests.map((guest) => guest.report()).join('\n');
     for (const guest of this.#guests) await guest.kill();
-    rmSync(this.dir, { recursive: true, force: true });
+    removeTree(this.dir);
   }
 }
 

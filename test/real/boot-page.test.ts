@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -9,6 +9,7 @@ import type { Day } from '../../src/supervisor/status/day.ts';
 import { usualSteps } from '../../src/supervisor/status/step-colours.ts';
 import { Browser, browserProgram, type Look } from './browser.ts';
 import { needs } from '../needs.ts';
+import { removeTree } from '../remove-tree.ts';
 
 const program = browserProgram();
 const names = ['prepared', 'vm-started', 'vm-answers', 'init', 'seed', 'root', 'disk', 'sshd'];
@@ -88,7 +89,7 @@ describe(
     });
     afterAll(async () => {
       await browser[Symbol.asyncDispose]();
-      rmSync(dir, { recursive: true });
+      removeTree(dir);
     });
 
     describe.each(Object.entries(cases))('%s', (what, boots) => {

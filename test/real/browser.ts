@@ -1,11 +1,12 @@
 /** A real browser without a screen, spoken to in its own protocol (Chrome's, one JSON and a NUL each way on two pipes). */
 import { spawn, type ChildProcess } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync } from 'node:fs';
 import type { Readable, Writable } from 'node:stream';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { tryProgram } from '../../src/system/process/find-program.ts';
 import { killProcess } from './command.ts';
+import { removeTree } from '../remove-tree.ts';
 
 const names = [
   'chromium-headless-shell',
@@ -92,7 +93,7 @@ export class Browser implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#child.pid !== undefined) killProcess(-this.#child.pid);
     await this.#ended;
-    rmSync(this.#home, { recursive: true, force: true, maxRetries: 5 });
+    removeTree(this.#home);
   }
 
   #take(message: Fields): void {

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,6 +12,7 @@ import { vsockTunnel } from '../../src/vm/hyperkit/hyperkit-control.ts';
 import { RingFile } from '../rig/hyperkit/ring-file.ts';
 import { HyperkitRig } from './hyperkit-rig.ts';
 import type { BuilderRig } from './rig.ts';
+import { removeTree } from '../remove-tree.ts';
 
 let hyperkit: HyperkitRig;
 beforeAll(async () => {
@@ -80,7 +81,7 @@ test('a ring that is silent costs little more than a timer that does nothing as 
   const share = await quietest();
   await ring.stop();
   file.close();
-  rmSync(dir, { recursive: true });
+  removeTree(dir);
   const percent = (part: number) => `${(part * 100).toFixed(2)} % of a core`;
   console.info(`ring of a silent guest: ${percent(share)}; a timer alone: ${percent(idle)}`);
   expect(share).toBeLessThan(idle * 4);

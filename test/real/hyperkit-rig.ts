@@ -8,6 +8,7 @@ import { fetchGvproxy } from '../rig/gvproxy.ts';
 import { reapAfterUs } from '../rig/reaper.ts';
 import { makeProgram } from '../rig/stand-in.ts';
 import { BuilderRig, type RigOptions } from './rig.ts';
+import { removeTree } from '../remove-tree.ts';
 
 /** What a running stand-in can be told: test/rig/hyperkit/main.ts, test/rig/vpnkit/main.ts. */
 type Orders = Readonly<Record<string, unknown>>;
@@ -62,7 +63,7 @@ export class HyperkitRig implements Disposable {
 
   [Symbol.dispose](): void {
     process.env['PATH'] = this.#path;
-    rmSync(this.#dir, { recursive: true, force: true });
+    removeTree(this.#dir);
   }
 }
 

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, readdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -10,6 +10,7 @@ import { recipe } from '../../src/image/recipe.ts';
 import { readKeyring } from '../../src/image/debian/signature.ts';
 import { bundleAt, checkBootImage } from '../../src/vm/boot-image.ts';
 import { systemClock } from '../../src/system/time/clock.ts';
+import { removeTree } from '../remove-tree.ts';
 
 const source = join(import.meta.dirname, '../../src/image');
 
@@ -50,6 +51,6 @@ test('two builds of the real image, in two directories, are the same to the byte
       ).toBe(true);
     console.info(`image build with a warm cache: ${warm.seconds.toFixed(1)} s`);
   } finally {
-    rmSync(directory, { recursive: true });
+    removeTree(directory);
   }
 });

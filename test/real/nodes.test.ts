@@ -1,12 +1,13 @@
 /** The main job on the oldest and the newest Node that we promise, by the program as npm installs it, in a place that cannot be written. */
 import { spawnSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readdirSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { builtText, nixBuild } from './nix-client.ts';
 import { BuilderRig } from './rig.ts';
 import { isMet, needs, type Need } from '../needs.ts';
+import { removeTree } from '../remove-tree.ts';
 
 const nodes = (process.env['LINUXKIT_TEST_NODES'] ?? '').split(':').filter((path) => path !== '');
 const others: Need = {
@@ -19,7 +20,7 @@ const tried = isMet(others) ? nodes : ['another Node'];
 const prefix = resolve(import.meta.dirname, '../../.cache/packed/prefix');
 const installed = join(prefix, 'lib/node_modules/linuxkit-builder');
 const scratch = mkdtempSync(join(tmpdir(), 'nodes-'));
-afterAll(() => rmSync(scratch, { recursive: true }));
+afterAll(() => removeTree(scratch));
 
 /** That Node, to which the installed program's place is read-only: modes do not hold root back, and a mount of its own does. */
 function withoutWriting(node: string): string {

@@ -1,12 +1,13 @@
 /** A world of a test's own: a script in a private mount namespace, which tells what it finds in lines of `FACT NAME VALUE`. */
 import { execFile } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { freePort } from '../rig/free-port.ts';
 import { reapAfterUs } from '../rig/reaper.ts';
 import { testImage } from './rig.ts';
+import { removeTree } from '../remove-tree.ts';
 
 const checkout = resolve(import.meta.dirname, '../..');
 
@@ -62,7 +63,7 @@ export async function runWorld(
   const { stdout, stderr } = await promisify(execFile)('setpriv', argv, options).catch(
     (error: unknown) => error as { stdout: string; stderr: string },
   );
-  rmSync(world, { recursive: true });
+  removeTree(world);
   const all = `${stdout}\n${stderr}`;
   const lines = all.matchAll(/^FACT (\S+) (.*)$/gm);
   return { facts: new Map([...lines].map(([, name = '', value = '']) => [name, value])), all };

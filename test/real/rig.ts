@@ -7,7 +7,6 @@ import {
   mkdtempSync,
   readFileSync,
   readdirSync,
-  rmSync,
 } from 'node:fs';
 import { tmpdir, userInfo } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -21,6 +20,7 @@ import { reapAfterUs } from '../rig/reaper.ts';
 import { lockHash, readLock } from '../../src/image/image-lock.ts';
 import { bundleAt, readManifest } from '../../src/vm/boot-image.ts';
 import { Command, fact, killProcess, processesNaming } from './command.ts';
+import { removeTree } from '../remove-tree.ts';
 
 const checkout = dirname(dirname(import.meta.dirname));
 const ourProgram = join(checkout, 'dist/main.js');
@@ -258,7 +258,7 @@ export class BuilderRig implements AsyncDisposable {
       for (const { pid } of left) killProcess(pid);
       return left.length === 0;
     });
-    rmSync(this.dir, { recursive: true, force: true });
+    removeTree(this.dir);
   }
 }
 

@@ -1,9 +1,10 @@
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { expect, test } from 'vitest';
 import { Command } from './command.ts';
 import { testImage } from './rig.ts';
+import { removeTree } from '../remove-tree.ts';
 
 const checkout = resolve(import.meta.dirname, '../..');
 
@@ -26,6 +27,6 @@ test('a test that runs into its limit leaves no daemon, no VM and no file', asyn
     expect(child.said).toContain('LEFT 0');
     expect(existsSync(place)).toBe(false);
   } finally {
-    rmSync(dir, { recursive: true });
+    removeTree(dir);
   }
 });

@@ -4,7 +4,6 @@ import {
   mkdirSync,
   mkdtempSync,
   readFileSync,
-  rmSync,
   truncateSync,
   writeFileSync,
 } from 'node:fs';
@@ -21,6 +20,7 @@ import { reapAfterUs } from '../rig/reaper.ts';
 import { makeProgram } from '../rig/stand-in.ts';
 import { Command, fact } from './command.ts';
 import { testImage } from './rig.ts';
+import { removeTree } from '../remove-tree.ts';
 
 const image = process.arch === 'arm64' ? testImage() : join(dirname(testImage()), 'builder-arm64');
 
@@ -34,7 +34,7 @@ test('an arm64 guest on hvc0: sshd by gvproxy, the agent by vsock, deaf to the b
   const programs: Command[] = [];
   onTestFinished(async () => {
     for (const program of programs.reverse()) await program.kill();
-    rmSync(dir, { recursive: true, force: true });
+    removeTree(dir);
   });
   const vfkit = await makeProgram(dir, 'vfkit');
   const gvproxy = await makeProgram(dir, 'gvproxy', await fetchGvproxy());

@@ -1,5 +1,5 @@
 /** A builder whose VM program is the stand-in for vfkit, and whose network is Debian's gvproxy behind a vfkit mode. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import type { TestContext } from 'vitest';
@@ -8,6 +8,7 @@ import { fetchGvproxy } from '../rig/gvproxy.ts';
 import { reapAfterUs } from '../rig/reaper.ts';
 import { makeProgram } from '../rig/stand-in.ts';
 import { BuilderRig, type RigOptions } from './rig.ts';
+import { removeTree } from '../remove-tree.ts';
 
 export class VfkitRig implements Disposable {
   readonly #dir: string;
@@ -52,6 +53,6 @@ export class VfkitRig implements Disposable {
 
   [Symbol.dispose](): void {
     process.env['PATH'] = this.#path;
-    rmSync(this.#dir, { recursive: true, force: true });
+    removeTree(this.#dir);
   }
 }

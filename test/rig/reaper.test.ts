@@ -1,6 +1,6 @@
 /** What a test began ends with the process that ran the test, although nothing is done in that any more. */
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { build } from 'esbuild';
@@ -8,6 +8,7 @@ import { expect, test } from 'vitest';
 import { systemClock } from '../../src/system/time/clock.ts';
 import { until } from '../../src/system/time/wait.ts';
 import { processesNaming } from '../real/command.ts';
+import { removeTree } from '../remove-tree.ts';
 
 const checkout = resolve(import.meta.dirname, '../..');
 
@@ -37,7 +38,7 @@ test('a worker that is killed leaves no process of its test, by its words or its
     expect(processesNaming(kept)).toHaveLength(1);
   } finally {
     for (const { pid } of processesNaming(dir)) process.kill(pid, 'SIGKILL');
-    rmSync(dir, { recursive: true });
+    removeTree(dir);
   }
 });
 

@@ -1,12 +1,13 @@
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { jobPrograms } from '../../src/service/job-programs.ts';
 import { checkConfig, type HostFacts } from '../../src/config/config.ts';
+import { removeTree } from '../remove-tree.ts';
 
 const bin = mkdtempSync(join(tmpdir(), 'Jörgs programs-'));
-afterAll(() => rmSync(bin, { recursive: true }));
+afterAll(() => removeTree(bin));
 const all = ['hyperkit', 'vpnkit', 'gvproxy', 'qemu-system-x86_64', 'qemu-system-aarch64'];
 for (const name of [...all, 'ssh', 'ps', 'flock']) {
   writeFileSync(join(bin, name), '');

@@ -3,12 +3,13 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { lastingName } from '../../src/service/lasting-name.ts';
+import { removeTree } from '../remove-tree.ts';
 
 let tree: string;
 beforeEach(() => {
   tree = realpathSync(mkdtempSync(join(tmpdir(), 'names-')));
 });
-afterEach(() => rmSync(tree, { recursive: true }));
+afterEach(() => removeTree(tree));
 
 const at = (path: string) => join(tree, path);
 
@@ -88,7 +89,7 @@ test.each<
   const found = lastingName(at(file('1')), { home: tree, user: 'ann', onPath, store });
   expect(found).toBe(at(name));
   install(file('2'), links('2'));
-  rmSync(dirname(at(file('1'))), { recursive: true });
+  removeTree(dirname(at(file('1'))));
   expect(realpathSync(found)).toBe(at(file('2')));
 });
 

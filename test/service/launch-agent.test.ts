@@ -22,6 +22,7 @@ import { Failed } from '../../src/system/failure.ts';
 import { run, succeeded } from '../../src/system/process/child.ts';
 import { tryProgram } from '../../src/system/process/find-program.ts';
 import { needs } from '../needs.ts';
+import { removeTree } from '../remove-tree.ts';
 
 const folder = resolve(import.meta.dirname, '../../launchd');
 const read = (name: string) => readFileSync(join(folder, name), 'utf8');
@@ -44,7 +45,7 @@ async function withFile(text: string, work: (path: string) => Promise<void>): Pr
     writeFileSync(path, text);
     await work(path);
   } finally {
-    rmSync(directory, { recursive: true });
+    removeTree(directory);
   }
 }
 
@@ -187,7 +188,7 @@ describe('the systemd unit', () => {
       rmSync(namedMain);
       expect(ran()).toMatchObject({ status: 69, stdout: expect.stringContaining(main) as string });
     } finally {
-      rmSync(tree, { recursive: true });
+      removeTree(tree);
     }
   });
 
@@ -211,7 +212,7 @@ describe('the systemd unit', () => {
       );
       expect(succeeded(ran)).toBe(true);
     } finally {
-      rmSync(directory, { recursive: true });
+      removeTree(directory);
     }
   });
 });

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -17,6 +17,7 @@ import { failureOf } from '../../src/system/failure.ts';
 import { halt, kick, load, unload } from '../../src/service/launchd/launchd.ts';
 import type { LaunchctlPlan } from '../../src/service/launchd/launchctl-plan.ts';
 import { findTarget, type Target } from '../../src/service/launchd/find-job.ts';
+import { removeTree } from '../remove-tree.ts';
 
 const reply = (code: number, stderr = '', stdout = ''): LaunchctlReply => ({
   code,
@@ -241,7 +242,7 @@ describe('a job of the system', () => {
       expect(failure.message).toContain(`system/${label}`);
       const calls = readFileSync(asked, 'utf8').trim().split('\n');
       expect(calls).toEqual([expect.stringMatching(verb === 'start' ? 'kickstart' : 'kill')]);
-      rmSync(folder, { recursive: true });
+      removeTree(folder);
     },
   );
 

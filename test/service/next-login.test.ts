@@ -26,6 +26,7 @@ import { buildProgram, type BuiltProgram } from '../fakes/program.ts';
 import { freePort } from '../rig/free-port.ts';
 import { putNode } from '../rig/stand-in.ts';
 import { needs, type Need } from '../needs.ts';
+import { removeTree } from '../remove-tree.ts';
 
 interface Installation {
   readonly node: string;
@@ -153,7 +154,7 @@ let tree = '';
 beforeEach(() => {
   tree = realpathSync(mkdtempSync(join(tmpdir(), 'Jörgs Mac-')));
 });
-afterEach(() => rmSync(tree, { recursive: true }));
+afterEach(() => removeTree(tree));
 
 const at = (path: string) => join(tree, path);
 const record = () => at('started');
@@ -187,7 +188,7 @@ function installReal({ node, program }: Installation): void {
 function installNext({ node, program }: Installation, seen: (path: string) => string): void {
   const daemon = `case " $* " in *' daemon '*) echo "node ${seen(node)}" >>'${record()}' ;; esac`;
   put(node, `#!/bin/sh\n${daemon}\nexec '${process.execPath}' "$@"\n`);
-  rmSync(at(program), { recursive: true, force: true });
+  removeTree(at(program));
   put(join(program, 'package.json'), '{"type": "module"}');
   const main = `import { appendFileSync } from 'node:fs';
 if (process.argv[2] === 'daemon') appendFileSync(${JSON.stringify(record())}, \`main \${import.meta.filename}\\n\`);
@@ -296,5 +297,5 @@ function remove(path: string, { node, program }: Installation): void {
   let folder = path;
   while ([node, program].every((each) => !each.startsWith(`${dirname(folder)}/`)))
     folder = dirname(folder);
-  rmSync(at(folder), { recursive: true, force: true });
+  removeTree(at(folder));
 }

@@ -5,7 +5,6 @@ import {
   mkdtempSync,
   readFileSync,
   readdirSync,
-  rmSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -23,6 +22,7 @@ import {
   systemPlist,
   systemUnit,
 } from '../../src/service/system-job.ts';
+import { removeTree } from '../remove-tree.ts';
 
 const template = readFileSync(
   resolve(import.meta.dirname, '../../launchd/org.nix-community.linuxkit-builder.plist'),
@@ -43,7 +43,7 @@ beforeEach(() => {
   for (const kind of kinds) mkdirSync(dirname(systemJobPath(kind, tree)), { recursive: true });
   mkdirSync(join(tree, 'usr/bin'), { recursive: true });
 });
-afterEach(() => rmSync(tree, { recursive: true }));
+afterEach(() => removeTree(tree));
 
 /** The tree's own systemctl, which does this. */
 const systemctl = (body: string) =>

@@ -1,9 +1,10 @@
-import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { parseShow, systemdService } from '../../src/service/systemd/systemd-service.ts';
 import { Failed } from '../../src/system/failure.ts';
+import { removeTree } from '../remove-tree.ts';
 
 let directory: string;
 let systemctl: string;
@@ -11,7 +12,7 @@ beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), 'systemctl-'));
   systemctl = join(directory, 'systemctl');
 });
-afterEach(() => rmSync(directory, { recursive: true }));
+afterEach(() => removeTree(directory));
 
 /** A systemctl that keeps what it was asked, and answers by this script. */
 function stands(script: string): void {

@@ -7,7 +7,6 @@ import {
   mkdirSync,
   mkdtempSync,
   readFileSync,
-  rmSync,
   statSync,
   symlinkSync,
   writeFileSync,
@@ -25,6 +24,7 @@ import { buildProgram, type BuiltProgram } from '../fakes/program.ts';
 import { rootRequestIn } from './root-request.ts';
 import { snapshot } from './configure-rig.ts';
 import { needs, type Need } from '../needs.ts';
+import { removeTree } from '../remove-tree.ts';
 
 /** As an administrator installs it. */
 const safeNode: Need = {
@@ -44,7 +44,7 @@ beforeEach(() => {
   const { rootHome, etcNix } = systemPathsOf(tree);
   for (const path of [rootHome, etcNix]) mkdirSync(path, { recursive: true });
 });
-afterEach(() => rmSync(tree, { recursive: true }));
+afterEach(() => removeTree(tree));
 
 const told = rootValuesOf(rootRequestIn('/'));
 /** What sudo runs for that user. */

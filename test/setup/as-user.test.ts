@@ -23,6 +23,7 @@ import { snapshot } from './configure-rig.ts';
 import { needs } from '../needs.ts';
 import { runsAsRoot } from '../../src/setup/root/run-script.ts';
 import { secondDirectory } from '../../src/host/other-builder.ts';
+import { removeTree } from '../remove-tree.ts';
 
 // As root the program runs as nobody; otherwise as whoever we are.
 const asRoot = process.getuid?.() === 0;
@@ -65,7 +66,7 @@ function userRig(sudo: string, path = `:${process.env['PATH'] ?? ''}`) {
         env: { ...env, HOME: join(tree, home), LINUXKIT_BUILDER_TREE: tree },
         ...(asRoot ? { uid, gid } : {}),
       }),
-    [Symbol.dispose]: () => rmSync(tree, { recursive: true }),
+    [Symbol.dispose]: () => removeTree(tree),
   };
 }
 
@@ -85,7 +86,7 @@ describe('as an ordinary user', () => {
     expect(readFileSync(rig.ssh, 'utf8')).toMatch(/^# >>>.*\nInclude ".*nix-linuxkit-builder\//);
     const undone = rig.run('unconfigure', '--purge', '--yes');
     expect(undone.status).toBe(0);
-    rmSync(dirname(rig.directory), { recursive: true });
+    removeTree(dirname(rig.directory));
     expect(snapshot(rig.tree)).toEqual(before);
   });
 
@@ -131,7 +132,7 @@ describe('as an ordinary user', () => {
     expect(existsSync(rig.machines)).toBe(false);
     expect(rig.run('configure', '--no-root').status).toBe(0);
     expect(rig.run('unconfigure', '--purge', '--yes').status).toBe(0);
-    rmSync(dirname(rig.directory), { recursive: true });
+    removeTree(dirname(rig.directory));
     expect(snapshot(rig.tree)).toEqual(before);
   });
 
@@ -219,7 +220,7 @@ describe('as an ordinary user', () => {
     using rig = userRig('exec "$@"');
     const before = readFileSync(rig.ssh);
     rig.run('configure');
-    rmSync(rig.directory, { recursive: true });
+    removeTree(rig.directory);
     expect(rig.run('unconfigure').status).toBe(0);
     expect(readFileSync(rig.ssh)).toEqual(before);
     expect(existsSync(rig.machines)).toBe(false);

@@ -1,9 +1,10 @@
-import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { configureRig } from './configure-rig.ts';
 import { needs } from '../needs.ts';
 import { nothingToChange } from '../../src/setup/configure/configure.ts';
+import { removeTree } from '../remove-tree.ts';
 
 // Root's part needs root's rights.
 
@@ -38,7 +39,7 @@ describe('Time Machine', needs('root'), () => {
     expect(undone.failure).toBeUndefined();
     expect(undone.out).toContain(`Included ${root} in Time Machine backups again`);
     expect(world.calls()).toEqual([`addexclusion ${root}`, `removeexclusion ${root}`]);
-    rmSync(root, { recursive: true });
+    removeTree(root);
   });
 
   test('that refuses is told of, and stops nothing', async () => {

@@ -4,7 +4,6 @@ import {
   mkdtempSync,
   readFileSync,
   readlinkSync,
-  rmSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
@@ -20,6 +19,7 @@ import { applyUndo, undoStepsOf } from '../../src/host/undo.ts';
 import { readReceipts } from '../../src/host/receipts.ts';
 import { ownFiles, rootFiles, rootValuesOf } from '../../src/setup/root/root-plan.ts';
 import { run } from '../../src/system/process/child.ts';
+import { removeTree } from '../remove-tree.ts';
 
 const host = {
   arch: 'x64',
@@ -57,7 +57,7 @@ beforeEach(() => {
   };
   ssh = join(builder.places.home, '.ssh/config');
 });
-afterEach(() => rmSync(tree, { recursive: true }));
+afterEach(() => removeTree(tree));
 
 const apply = (stop = new AbortController().signal) =>
   applyJournalled(userNeeds(builder), { layout: builder.layout, now: 0, stop });

@@ -6,7 +6,6 @@ import {
   readFileSync,
   readdirSync,
   readlinkSync,
-  rmSync,
   statSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -25,6 +24,7 @@ import { layoutOf } from '../../src/config/layout.ts';
 import { plainly } from '../../src/system/advice.ts';
 import { failureOf, type Failure } from '../../src/system/failure.ts';
 import { systemClock } from '../../src/system/time/clock.ts';
+import { removeTree } from '../remove-tree.ts';
 
 /** What one run said and how it ended. */
 export interface Outcome {
@@ -66,7 +66,7 @@ export function configureRig() {
         readFileSync(path, 'utf8'),
       ),
     mode: (path: string) => (statSync(path).mode & 0o777).toString(8),
-    [Symbol.dispose]: () => rmSync(tree, { recursive: true }),
+    [Symbol.dispose]: () => removeTree(tree),
   };
 }
 

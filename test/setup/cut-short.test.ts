@@ -1,13 +1,5 @@
 /** `configure` and `image build` ended at any moment: whoever runs them again has what he would have without that. */
-import {
-  cpSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -22,6 +14,7 @@ import { mirrorOf } from '../fakes/small-mirror.ts';
 import { buildProgram, type BuiltProgram } from '../fakes/program.ts';
 import { runStruck, type Strike, type Struck } from '../rig/kill-at.ts';
 import { snapshot } from './configure-rig.ts';
+import { removeTree } from '../remove-tree.ts';
 
 const moments = 10;
 let program: BuiltProgram;
@@ -35,7 +28,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await mirror[Symbol.asyncDispose]();
   program[Symbol.dispose]();
-  rmSync(directory, { recursive: true, force: true });
+  removeTree(directory);
 });
 
 /** Moments spread over a run of so many changes, Ctrl-C and kill -9 by turns. */

@@ -1,6 +1,6 @@
 /** A state directory that cannot be, since a file stands where it or a directory above it would be. */
 import { spawnSync } from 'node:child_process';
-import { chmodSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
@@ -9,6 +9,7 @@ import { checkTrust, closeDirectories } from '../../src/host/directory/state-dir
 import { directoryProblems, distrustProblems } from '../../src/setup/directories.ts';
 import { Exit, failureOf } from '../../src/system/failure.ts';
 import { buildProgram, type BuiltProgram } from '../fakes/program.ts';
+import { removeTree } from '../remove-tree.ts';
 
 let program: BuiltProgram;
 beforeAll(async () => {
@@ -22,7 +23,7 @@ beforeEach(() => {
   writeFileSync(join(tree, 'file'), '');
   chmodSync(join(tree, 'file'), 0o644);
 });
-afterEach(() => rmSync(tree, { recursive: true }));
+afterEach(() => removeTree(tree));
 
 function refusal(act: () => void) {
   try {

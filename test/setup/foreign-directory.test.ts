@@ -44,6 +44,7 @@ import { bundleAt } from '../../src/vm/boot-image.ts';
 import { configureRig, snapshot } from './configure-rig.ts';
 import { needs } from '../needs.ts';
 import { nothingToUndo } from '../../src/setup/root/root-removal.ts';
+import { removeTree } from '../remove-tree.ts';
 
 const nobody = 65534;
 let program: BuiltProgram;
@@ -71,7 +72,7 @@ beforeEach(() => {
   tree = mkdtempSync(join(tmpdir(), 'foreign-'));
   layout = layoutOf(join(tree, 'mallory'));
 });
-afterEach(() => rmSync(tree, { recursive: true }));
+afterEach(() => removeTree(tree));
 
 /** What undoes anything at all, if it is believed. */
 function lay(): void {
@@ -336,7 +337,7 @@ describe('a directory of another user', needs('root'), () => {
     expect(run('unconfigure', '--owner-gone')).toMatchObject({ status: 0, stderr: '' });
     expect(snapshot(layout.root)).toEqual(his);
     for (const path of [layout.root, join(tree, 'passwd'), join(tree, 'important')])
-      rmSync(path, { recursive: true });
+      removeTree(path);
     expect(snapshot(tree)).toEqual(before);
     expect(run('unconfigure', '--owner-gone').stdout).toBe(`${nothingToUndo}\n`);
   });

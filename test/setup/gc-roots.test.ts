@@ -5,7 +5,6 @@ import {
   mkdtempSync,
   readFileSync,
   readlinkSync,
-  rmSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
@@ -17,6 +16,7 @@ import type { CliContext } from '../../src/command/context.ts';
 import { layoutOf } from '../../src/config/layout.ts';
 import { plainly } from '../../src/system/advice.ts';
 import { systemClock } from '../../src/system/time/clock.ts';
+import { removeTree } from '../remove-tree.ts';
 
 const path = '/nix/store/0123456789abcdfghijklmnpqrsvwxyz-linuxkit-builder-0.1.0';
 let tree: string;
@@ -28,7 +28,7 @@ beforeEach(() => {
   said.length = 0;
   warned.length = 0;
 });
-afterEach(() => rmSync(tree, { recursive: true }));
+afterEach(() => removeTree(tree));
 
 /** nix-store, standing in for a store that has that path: links it, or refuses. */
 function nixStore(body: string): void {

@@ -1,6 +1,6 @@
 /** Files that are mount points, as in a container: none can be replaced, and all can be written. */
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -9,6 +9,7 @@ import { systemPathsOf, rootPaths } from '../../src/host/system-paths.ts';
 import { buildProgram, type BuiltProgram } from '../fakes/program.ts';
 import { snapshot } from './configure-rig.ts';
 import { needs } from '../needs.ts';
+import { removeTree } from '../remove-tree.ts';
 
 let program: BuiltProgram;
 beforeAll(async () => {
@@ -21,7 +22,7 @@ const quoted = (word: string) => `'${word.replaceAll("'", `'\\''`)}'`;
 // Behaviour 185: A file that is a mount point is written in place, and later restored in place.
 describe('a file that is a mount point', needs('root', 'mounts'), () => {
   const tree = mkdtempSync(join(tmpdir(), 'mounted '));
-  afterAll(() => rmSync(tree, { recursive: true }));
+  afterAll(() => removeTree(tree));
   const root = rootPaths(systemPathsOf(tree));
   const layout = layoutOf(join(tree, 'state'));
 

@@ -4,6 +4,7 @@ import { dirname } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { configureRig } from './configure-rig.ts';
 import { needs } from '../needs.ts';
+import { removeTree } from '../remove-tree.ts';
 
 type Rig = ReturnType<typeof configureRig>;
 
@@ -46,7 +47,7 @@ describe('a configure that is refused has changed nothing', needs('root'), () =>
   test('of a builder that is there, too', async () => {
     using rig = configureRig();
     await rig.run('-c', '1');
-    rmSync(dirname(rig.root.ssh), { recursive: true });
+    removeTree(dirname(rig.root.ssh));
     writeFileSync(dirname(rig.root.ssh), '');
     const before = rig.snapshot();
     const refused = await rig.run('-c', '2', '--port', '24999');

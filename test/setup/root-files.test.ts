@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -8,6 +8,7 @@ import { parseRootValues, rootValuesOf, type RootRequest } from '../../src/setup
 import { plainly } from '../../src/system/advice.ts';
 import { Failed } from '../../src/system/failure.ts';
 import { rootRequestIn } from './root-request.ts';
+import { removeTree } from '../remove-tree.ts';
 
 let tree: string;
 let request: RootRequest;
@@ -19,7 +20,7 @@ beforeEach(() => {
   mkdirSync(join(tree, 'root'));
   said.length = 0;
 });
-afterEach(() => rmSync(tree, { recursive: true }));
+afterEach(() => removeTree(tree));
 
 /** What stands in for sudo: does what that script says. */
 function fakeSudo(body: string): string {

@@ -30,6 +30,7 @@ import { tryProgram } from '../../src/system/process/find-program.ts';
 import { snapshot } from './configure-rig.ts';
 import { rootRequestIn } from './root-request.ts';
 import { needs } from '../needs.ts';
+import { removeTree } from '../remove-tree.ts';
 
 const shells = ['sh', 'dash', 'bash', 'busybox'].filter((name) => tryProgram(name) !== undefined);
 const asRoot = process.getuid?.() === 0;
@@ -44,7 +45,7 @@ beforeEach(() => {
   ({ paths } = request);
   mkdirSync(join(tree, 'root'), { recursive: true });
 });
-afterEach(() => rmSync(tree, { recursive: true }));
+afterEach(() => removeTree(tree));
 
 function put(path: string, bytes: string, mode = 0o644): void {
   mkdirSync(dirname(path), { recursive: true });
@@ -114,7 +115,7 @@ describe.each(shells)('under %s', (shell) => {
   test('what the release before wrote becomes this, and is taken back to the byte', () => {
     for (const upgraded of [true, false])
       for (const lay of Object.values(trees)) {
-        rmSync(tree, { recursive: true });
+        removeTree(tree);
         mkdirSync(join(tree, 'root'), { recursive: true });
         lay();
         const before = snapshot(tree);
@@ -448,5 +449,5 @@ test('each file is on the disk before it has its name', () => {
       readFileSync(path, 'utf8'),
     );
   }
-  rmSync(bin, { recursive: true });
+  removeTree(bin);
 });

@@ -16,6 +16,7 @@ import { isYes } from '../../src/command/ask.ts';
 import { configureRig, snapshot } from './configure-rig.ts';
 import { needs } from '../needs.ts';
 import { nothingToUndo } from '../../src/setup/root/root-removal.ts';
+import { removeTree } from '../remove-tree.ts';
 
 type Rig = ReturnType<typeof configureRig>;
 // Without root's rights the real root part needs sudo; as-user.test.ts has that path.
@@ -30,7 +31,7 @@ function put(path: string, bytes: string, mode = 0o644): void {
 /** Set-ups that people have. */
 const trees: Readonly<Record<string, (rig: Rig) => void>> = {
   'nothing at all': () => undefined,
-  'no /etc/nix': ({ places }) => rmSync(dirname(places.etcNix), { recursive: true }),
+  'no /etc/nix': ({ places }) => removeTree(dirname(places.etcNix)),
   'builders and hosts of others': ({ root }) => {
     put(root.machines, 'ssh://a x86_64-linux\n# b\n');
     put(root.ssh, 'Host *\n  User me\n', 0o600);
@@ -84,7 +85,7 @@ describe('configure, then unconfigure, leaves as it was', needs('root'), () => {
     const { out, failure } = await rig.unconfigure('--purge', '--yes');
     expect(failure).toBeUndefined();
     expect(out).toContain(`Deleted ${rig.layout.root}`);
-    rmSync(dirname(rig.layout.root), { recursive: true, force: true });
+    removeTree(dirname(rig.layout.root));
     expect(rig.snapshot()).toEqual(before);
     expect((await rig.unconfigure()).out).toEqual([nothingToUndo]);
   });
@@ -142,7 +143,7 @@ describe('unconfigure', needs('root'), () => {
     const { out } = await rig.run('--no-root');
     expect(spawnSync('/bin/sh', ['-c', out.join('\n')]).status).toBe(0);
     await rig.unconfigure('--purge', '--yes');
-    rmSync(dirname(rig.layout.root), { recursive: true });
+    removeTree(dirname(rig.layout.root));
     expect(rig.snapshot()).toEqual(before);
   });
 

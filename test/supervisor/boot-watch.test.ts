@@ -1,4 +1,4 @@
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -9,6 +9,7 @@ import { systemClock } from '../../src/system/time/clock.ts';
 import { failureOf } from '../../src/system/failure.ts';
 import { silent } from '../../src/system/log.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
+import { removeTree } from '../remove-tree.ts';
 
 const layout = layoutOf(join(tmpdir(), 'nowhere'));
 const tunnel = { kind: 'tcp', host: '127.0.0.1', port: 1 } as const;
@@ -156,7 +157,7 @@ test('a guest that was ready gives up no more: the line is a note', async () => 
     expect(said).toEqual(['guest-notes disk-foreign']);
   } finally {
     process.env['PATH'] = path;
-    rmSync(dir, { recursive: true });
+    removeTree(dir);
   }
 });
 

@@ -1,4 +1,4 @@
-import { appendFileSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, mkdtempSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -6,6 +6,7 @@ import { BootRecord } from '../../src/supervisor/status/boot-record.ts';
 import { bootsInLog, usualMs } from '../../src/supervisor/status/boots.ts';
 import { bootsOf } from '../../src/command/boot-logs.ts';
 import { layoutOf } from '../../src/config/layout.ts';
+import { removeTree } from '../remove-tree.ts';
 
 const phase = (time: string, name: string) =>
   JSON.stringify({ level: 'info', time, event: 'phase', phase: name });
@@ -60,7 +61,7 @@ describe('boots.jsonl', () => {
     layout = layoutOf(mkdtempSync(join(tmpdir(), 'boots-')));
     mkdirSync(dirname(layout.boots));
   });
-  afterEach(() => rmSync(layout.root, { recursive: true }));
+  afterEach(() => removeTree(layout.root));
 
   test('has each start with its steps, also one that a killed daemon did not see the end of', () => {
     const first = new BootRecord(layout.boots, at);
@@ -108,7 +109,7 @@ describe('boots.jsonl', () => {
     expect(boots.length).toBeGreaterThan(1000);
     expect(boots.every(({ steps }) => steps.length === 1)).toBe(true);
     expect(boots.at(-1)?.begun).toBe(new Date(at + 3999).toISOString());
-    rmSync(dirname(layout.boots), { recursive: true });
+    removeTree(dirname(layout.boots));
     new BootRecord(layout.boots, at).step({ name: 'init', ms: 1 });
     mkdirSync(dirname(layout.boots));
   });

@@ -1,5 +1,5 @@
 /** Who may log in to the guest: root's key may come while it runs. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -7,6 +7,7 @@ import { layoutOf, type Layout } from '../../src/config/layout.ts';
 import { ensureIdentity, readIdentity } from '../../src/guest/identity/identity.ts';
 import { builderKeys, GuestKeys, keysVersion } from '../../src/supervisor/start/builder-keys.ts';
 import { Exit, Failed } from '../../src/system/failure.ts';
+import { removeTree } from '../remove-tree.ts';
 
 let layout: Layout;
 let roots: string | undefined;
@@ -20,7 +21,7 @@ beforeEach(async () => {
   calls.length = 0;
   answer = () => Promise.resolve({ code: 0, stdout: '', stderr: '' });
 });
-afterEach(() => rmSync(layout.root, { recursive: true }));
+afterEach(() => removeTree(layout.root));
 
 const sources = () => ({ layout, rootsKey: () => roots });
 const guest = (keys = keysVersion(sources())) => ({

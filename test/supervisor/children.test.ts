@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -10,12 +10,13 @@ import { MemoryWatch } from '../../src/supervisor/health/memory-watch.ts';
 import { vmDrivers } from '../../src/vm/vm-drivers.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 import { RingFile } from '../rig/hyperkit/ring-file.ts';
+import { removeTree } from '../remove-tree.ts';
 
 let dir = '';
 beforeEach(() => {
   dir = mkdtempSync(join(tmpdir(), 'children-'));
 });
-afterEach(() => rmSync(dir, { recursive: true }));
+afterEach(() => removeTree(dir));
 
 const boot = Array.from({ length: 3_000 }, (_, n) => `[ 0.${n}] the boot goes on`);
 const panic = '[    9.000000] Kernel panic - not syncing: Fatal exception in interrupt';

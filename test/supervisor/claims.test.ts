@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -8,6 +8,7 @@ import { Claims } from '../../src/supervisor/health/claims.ts';
 import { guestPanicked } from '../../src/domain/guest-panicked.ts';
 import { FakeAgent } from '../fakes/fake-agent.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
+import { removeTree } from '../remove-tree.ts';
 
 const claim = { type: 'claim', news: [{ type: 'lost', failure: guestPanicked('x', []) }] } as const;
 
@@ -50,7 +51,7 @@ async function guest(says: { readonly code: number; readonly uptimeS: number } |
       agent.close();
       server.close();
       await clock.advance(0);
-      rmSync(dir, { recursive: true });
+      removeTree(dir);
     },
   };
 }

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -18,6 +18,7 @@ import { hostFacts } from '../../src/system/host/host.ts';
 import { silent } from '../../src/system/log.ts';
 import type { VmControl } from '../../src/vm/vm-driver.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
+import { removeTree } from '../remove-tree.ts';
 
 let layout: Layout;
 beforeEach(() => {
@@ -26,7 +27,7 @@ beforeEach(() => {
   writeFileSync(layout.disk, 'the disk');
   writeFileSync(layout.unfinishedMemory, 'its memory');
 });
-afterEach(() => rmSync(layout.root, { recursive: true, force: true }));
+afterEach(() => removeTree(layout.root));
 
 const { signal } = new AbortController();
 const identity = { program: 'p', machine: 'm', guest: 'g', host: 'h' };

@@ -17,6 +17,7 @@ import { ask, holdDoor } from '../../src/supervisor/daemon/ask-daemon.ts';
 import { systemClock } from '../../src/system/time/clock.ts';
 import { silent } from '../../src/system/log.ts';
 import { calm, nobody } from '../fakes/commands.ts';
+import { removeTree } from '../remove-tree.ts';
 
 let layout: Layout;
 let control: { close(): void };
@@ -41,7 +42,7 @@ beforeEach(async () => {
 });
 afterEach(() => {
   control.close();
-  rmSync(layout.root, { recursive: true, force: true });
+  removeTree(layout.root);
 });
 
 test('commands are carried out and answered', async () => {

@@ -8,7 +8,6 @@ import {
   mkdtempSync,
   readFileSync,
   readdirSync,
-  rmSync,
   statSync,
   symlinkSync,
   writeFileSync,
@@ -24,13 +23,14 @@ import { isLocked } from '../../src/system/lock/lock.ts';
 import type { StopSignal } from '../../src/system/process/signals.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 import { buildProgram } from '../fakes/program.ts';
+import { removeTree } from '../remove-tree.ts';
 
 let layout: Layout;
 beforeEach(() => {
   layout = layoutOf(mkdtempSync(join(tmpdir(), 'begin-')));
   mkdirSync(layout.state);
 });
-afterEach(() => rmSync(layout.root, { recursive: true }));
+afterEach(() => removeTree(layout.root));
 
 /** A daemon in this process; without a config.json, so that it gives up as soon as it has begun. */
 function begin(managed: boolean) {
@@ -78,7 +78,7 @@ test.each(obstacles)('a managed one waits for %s, says so once, and begins', asy
   expect(blocked).toHaveLength(1);
   expect(blocked[0]).toContain(layout[name]);
   await clock.waiting();
-  rmSync(layout[name], { recursive: true });
+  removeTree(layout[name]);
   await clock.advance(10_000);
   await gaveUp;
   stop();
@@ -88,7 +88,7 @@ test.each(obstacles)('a managed one waits for %s, says so once, and begins', asy
 // Behaviour 28: If launchd or systemd starts the daemon before the volume with the state directory is mounted, the
 // daemon waits for the directory and creates nothing in its place.
 test('a managed one waits for its directory, and makes none', async () => {
-  rmSync(layout.root, { recursive: true });
+  removeTree(layout.root);
   const { clock, blocked, gaveUp, left, stop } = begin(true);
   await clock.waiting();
   await clock.advance(10_000);
@@ -104,7 +104,7 @@ test('a managed one waits for its directory, and makes none', async () => {
 });
 
 test('a managed one does not take a directory that it cannot look into for none', async () => {
-  rmSync(layout.root, { recursive: true });
+  removeTree(layout.root);
   // As one behind a directory that denies access: a link to itself, for root too.
   symlinkSync(layout.root, layout.root);
   const { clock, kinds, left, stop } = begin(true);
@@ -129,7 +129,7 @@ test('a managed one waits where flock is killed, and tells why once', async () =
     expect(await left).toBe(Exit.ok);
   } finally {
     process.env['PATH'] = PATH;
-    rmSync(bin, { recursive: true });
+    removeTree(bin);
   }
 });
 

@@ -16,6 +16,7 @@ import { daySection, daySvg } from '../../src/supervisor/status/day-picture.ts';
 import { stepColour, usualSteps } from '../../src/supervisor/status/step-colours.ts';
 import { DayNotes } from '../../src/supervisor/idle/day-notes.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
+import { removeTree } from '../remove-tree.ts';
 
 const minute = 60_000;
 const begun = Date.parse('2026-01-02T00:00:00.000Z');
@@ -126,7 +127,7 @@ describe('what is noted of a day', () => {
     isOurs = true;
     residentBytes = 100e6;
   });
-  afterEach(() => rmSync(layout.root, { recursive: true }));
+  afterEach(() => removeTree(layout.root));
   const daemon = () =>
     new DayNotes({ layout, clock, isOurs: () => isOurs, residentBytes: () => residentBytes });
   const noted = () =>
@@ -201,7 +202,7 @@ describe('what is noted of a day', () => {
     notes.phase('failed');
     expect(noted()).toHaveLength(1);
     isOurs = true;
-    rmSync(layout.state, { recursive: true });
+    removeTree(layout.state);
     expect(() => notes.phase('failed')).not.toThrow();
   });
 });

@@ -1,5 +1,5 @@
 /** The disk's own lock, which VM programs take that are no children of ours. */
-import { mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -7,6 +7,7 @@ import { untilDiskIsFree } from '../../src/supervisor/disk/disk-free.ts';
 import { failureOf } from '../../src/system/failure.ts';
 import { isLocked, tryKernelLock } from '../../src/system/lock/lock.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
+import { removeTree } from '../remove-tree.ts';
 
 let dir = '';
 let disk = '';
@@ -16,7 +17,7 @@ beforeEach(() => {
   disk = join(dir, 'nix-disk');
   writeFileSync(disk, 'data');
 });
-afterEach(() => rmSync(dir, { recursive: true }));
+afterEach(() => removeTree(dir));
 
 function free(signal = new AbortController().signal) {
   const said: string[] = [];

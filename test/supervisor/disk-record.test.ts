@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -13,10 +13,11 @@ import {
 import { FakeClock } from '../fakes/fake-clock.ts';
 import { judgeNix } from '../../src/supervisor/start/guest-nix.ts';
 import { plainly } from '../../src/system/advice.ts';
+import { removeTree } from '../remove-tree.ts';
 
 let layout: Layout;
 beforeEach(() => (layout = layoutOf(mkdtempSync(join(tmpdir(), 'disk-record-')))));
-afterEach(() => rmSync(layout.root, { recursive: true }));
+afterEach(() => removeTree(layout.root));
 
 const at = '2026-11-28T00:00:00.000Z';
 const guest = (nix: string) => {

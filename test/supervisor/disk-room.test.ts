@@ -1,11 +1,12 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, statfsSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { makeProgram } from '../rig/other-process.ts';
 import { filesIn, lackOf, roomAt, roomIn } from '../../src/supervisor/disk/disk-room.ts';
 import { needs } from '../needs.ts';
+import { removeTree } from '../remove-tree.ts';
 
 const wanted = { bytes: 1000, inodes: 64 };
 const plenty = { bavail: 1000, bsize: 1, files: 100, ffree: 64 };
@@ -30,7 +31,7 @@ test('a count of none is not believed where files can be made, and none of those
     expect(readdirSync(directory)).toEqual([]);
     expect(filesIn(join(directory, 'none'), 5)).toBe(0);
   } finally {
-    rmSync(directory, { recursive: true });
+    removeTree(directory);
   }
 });
 
@@ -48,7 +49,7 @@ test('a count that is true is a lack', needs('root', 'Linux'), async () => {
     const said = execFileSync('unshare', ['-m', 'sh', '-c', script], { encoding: 'utf8' });
     expect(Number(said)).toBe(19);
   } finally {
-    rmSync(directory, { recursive: true });
+    removeTree(directory);
   }
 });
 

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -7,6 +7,7 @@ import { shortageAt, type Shortage } from '../../src/supervisor/disk/disk-room.t
 import { DiskTrouble } from '../../src/supervisor/disk/disk-trouble.ts';
 import type { Failure } from '../../src/system/failure.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
+import { removeTree } from '../remove-tree.ts';
 
 let dir = '';
 let clock: FakeClock;
@@ -39,7 +40,7 @@ beforeEach(() => {
 });
 afterEach(() => {
   end.abort();
-  rmSync(dir, { recursive: true });
+  removeTree(dir);
 });
 
 /** It is paused for that, and so much time passes. */

@@ -5,7 +5,6 @@ import {
   mkdtempSync,
   readFileSync,
   readdirSync,
-  rmSync,
   statSync,
   truncateSync,
   writeFileSync,
@@ -18,6 +17,7 @@ import { plainly } from '../../src/system/advice.ts';
 import { Failed, type Failure } from '../../src/system/failure.ts';
 import { makeProgram } from '../rig/other-process.ts';
 import { needs } from '../needs.ts';
+import { removeTree } from '../remove-tree.ts';
 
 const GiB = 1024 ** 3;
 let dir = '';
@@ -26,7 +26,7 @@ beforeEach(() => {
   dir = mkdtempSync(join(tmpdir(), 'disk-'));
   disk = join(dir, 'nix-disk');
 });
-afterEach(() => rmSync(dir, { recursive: true, force: true }));
+afterEach(() => removeTree(dir));
 
 const kindOf = (work: () => unknown): string => {
   try {

@@ -1,5 +1,5 @@
 /** The front door as the supervisor uses it, when somebody has the builder left alone. */
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -9,6 +9,7 @@ import { checkConfig, type HostFacts } from '../../src/config/config.ts';
 import { Client, echoing, fakeGuest, greetingLine, until, type FakeGuest } from '../door/rig.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 import { plainly } from '../../src/system/advice.ts';
+import { removeTree } from '../remove-tree.ts';
 
 const host: HostFacts = {
   arch: 'x64' as const,
@@ -125,7 +126,7 @@ test('it becomes a socket where the settings say so, and a port again', async ()
   await until(() => client.over);
   expect(doorControl.told).toEqual({ port: expect.any(Number) as number, draining: false });
   await doorControl.close();
-  rmSync(directory, { recursive: true });
+  removeTree(directory);
 });
 
 // Behaviour 78: If the directory of the door's socket is lost, `status` says so, with a remedy, and the log says so
@@ -150,7 +151,7 @@ test('a socket that is lost is told of, once, until it is there again', async ()
     await doorControl.open(parsed.config);
     await doorControl.keep();
     expect(doorControl.told).toEqual({ socket: doorSocket, draining: false });
-    rmSync(directory, { recursive: true });
+    removeTree(directory);
     for (let look = 0; look < 3; look++) await doorControl.keep();
     expect(plainly(doorControl.told?.trouble ?? '')).toContain(directory);
     expect(doorControl.told && plainly(doorNotes(doorControl.told))).toContain(directory);
@@ -161,6 +162,6 @@ test('a socket that is lost is told of, once, until it is there again', async ()
     expect([warned, news]).toEqual([['door-lost'], 2]);
   } finally {
     await doorControl.close();
-    rmSync(tree, { recursive: true });
+    removeTree(tree);
   }
 });

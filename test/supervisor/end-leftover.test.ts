@@ -10,6 +10,7 @@ import { silent } from '../../src/system/log.ts';
 import { readLive, removePid, writePid } from '../../src/system/files/pidfile.ts';
 import { identify } from '../../src/system/process/process.ts';
 import { needs } from '../needs.ts';
+import { removeTree } from '../remove-tree.ts';
 
 /** Twenty times as fast: the five seconds that a process has to end are a quarter of one here, which a busy machine needs. */
 const speed = 20;
@@ -30,7 +31,7 @@ beforeEach(async () => {
 });
 afterEach(async () => {
   await child.stop(0);
-  rmSync(dir, { recursive: true, force: true });
+  removeTree(dir);
 });
 
 /** A child that has a lock; resolves when it is its program. */

@@ -5,7 +5,6 @@ import {
   readFileSync,
   readdirSync,
   renameSync,
-  rmSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
@@ -20,6 +19,7 @@ import { readyIn } from '../model/ready.ts';
 import { vmPrograms } from '../../src/domain/vm-programs.ts';
 import { vmDrivers } from '../../src/vm/vm-drivers.ts';
 import { World } from '../model/world.ts';
+import { removeTree } from '../remove-tree.ts';
 
 /** A builder that is ready, with a lock on its directory as the daemon has it. */
 async function lockedIn(world: World) {
@@ -39,7 +39,7 @@ test('deleted, with another daemon in its place: ends in order, and touches noth
   await using world = await World.make();
   const { layout } = world;
   const { supervisor, phases, until, lock } = await lockedIn(world);
-  rmSync(layout.state, { recursive: true, maxRetries: 5 });
+  removeTree(layout.state);
   mkdirSync(layout.state);
   const theirs = ['daemon.lock', 'status.json', 'qemu.pid', 'qemu.json', 'qmp.sock', 'initrd'];
   for (const name of theirs) writeFileSync(join(layout.state, name), 'theirs');
@@ -79,7 +79,7 @@ test('deleted while it waits for the next attempt: none is made', async () => {
   const { supervisor, phases, until, lock } = await lockedIn(world);
   world.kill('SIGKILL');
   await until('backing-off');
-  rmSync(layout.state, { recursive: true, maxRetries: 5 });
+  removeTree(layout.state);
   await clock.advance(defaultPolicy.firstDelayMs);
   expect(await supervisor.left).toMatchObject({ kind: 'directory-lost' });
   expect(phases.slice(-4)).toEqual(['backing-off', 'starting', 'stopping', 'stopped']);
@@ -126,7 +126,7 @@ test('unwritable for a while: it stays, says so, and the record is true again af
     'starting',
     'cannot-write',
   ]);
-  rmSync(layout.status, { recursive: true });
+  removeTree(layout.status);
   supervisor.tick();
   expect(told.at(-1)).toEqual(['booting', undefined]);
   expect(JSON.parse(readFileSync(layout.status, 'utf8'))).toMatchObject({ phase: 'booting' });

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { GuestNames } from '../../src/supervisor/health/guest-names.ts';
 import { Exit, Failed } from '../../src/system/failure.ts';
+import { removeTree } from '../remove-tree.ts';
 
 let directory: string;
 let resolvConf: string;
@@ -19,7 +20,7 @@ beforeEach(() => {
   answer = () => Promise.resolve({ code: 0, stdout: '', stderr: '' });
   names('192.0.2.1');
 });
-afterEach(() => rmSync(directory, { recursive: true }));
+afterEach(() => removeTree(directory));
 
 /** Another file of that name, as whoever changes the network makes it. */
 function names(...servers: string[]): void {

@@ -1,4 +1,4 @@
-import { appendFileSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { appendFileSync, mkdirSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -13,6 +13,7 @@ import type { Event } from '../../src/supervisor/lifecycle/state.ts';
 import { silent } from '../../src/system/log.ts';
 import { vmDrivers } from '../../src/vm/vm-drivers.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
+import { removeTree } from '../remove-tree.ts';
 
 /** What is seen of one guest, and what was told of it; to be ended, and its directory removed. */
 function rig(more: object = {}) {
@@ -49,7 +50,7 @@ test('a guest that was ready has panicked where that was its last word, and its 
   expect(told).toMatchObject([{ type: 'lost', failure: { kind: 'guest-panicked' } }]);
   over.abort(new Error('over'));
   await guest.closeConsole(() => true);
-  rmSync(dir, { recursive: true });
+  removeTree(dir);
 });
 
 test('a guest that is put into a file is asked nothing meanwhile', async () => {
@@ -70,5 +71,5 @@ test('a guest that is put into a file is asked nothing meanwhile', async () => {
   expect(asked).toBe(2);
   over.abort(new Error('over'));
   await guest.closeConsole(() => true);
-  rmSync(dir, { recursive: true });
+  removeTree(dir);
 });

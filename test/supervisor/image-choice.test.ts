@@ -31,6 +31,7 @@ import { hostFacts } from '../../src/system/host/host.ts';
 import { bootId } from '../../src/system/process/process.ts';
 import { keepVerdict } from '../../src/domain/verdicts.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
+import { removeTree } from '../remove-tree.ts';
 
 const at = '2026-01-01T00:00:00.000Z';
 const failure = (kind: string, blames?: Failure['blames']): Failure => ({
@@ -108,7 +109,7 @@ describe('images on the disk', () => {
     if (!parsed.ok) throw new Error('the defaults are no config');
     ({ config } = parsed);
   });
-  afterEach(() => rmSync(layout.root, { recursive: true }));
+  afterEach(() => removeTree(layout.root));
 
   // Behaviour 149: A new image is booted at the next start. If its guest does not become ready, the last image whose
   // guest did is used instead, and `status` says why.

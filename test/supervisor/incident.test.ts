@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -11,6 +11,7 @@ import type { VmControl } from '../../src/vm/vm-driver.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 import { readyIn } from '../model/ready.ts';
 import { World } from '../model/world.ts';
+import { removeTree } from '../remove-tree.ts';
 
 test('one that cannot be kept is told, and its guest is ended all the same', async () => {
   await using world = await World.make();
@@ -68,7 +69,7 @@ describe('what is kept', () => {
   const read = (name: string) =>
     readFileSync(join(layout.incidents, readdirSync(layout.incidents)[0] ?? '', name), 'utf8');
   beforeEach(() => (layout = layoutOf(mkdtempSync(join(tmpdir(), 'incident-')))));
-  afterEach(() => rmSync(layout.root, { recursive: true }));
+  afterEach(() => removeTree(layout.root));
 
   test('is the newest ten', async () => {
     for (let n = 1; n <= 11; n++) {

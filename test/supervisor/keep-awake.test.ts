@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -6,6 +6,7 @@ import { KeepAwake, noCaffeinate } from '../../src/supervisor/daemon/keep-awake.
 import { fakeCaffeinate, type FakeCaffeinate } from '../fakes/fake-caffeinate.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 import { fact } from '../real/command.ts';
+import { removeTree } from '../remove-tree.ts';
 
 let dir: string;
 let caffeinate: FakeCaffeinate;
@@ -26,7 +27,7 @@ afterEach(async () => {
   awake.end();
   await runs(0);
   process.env['PATH'] = path;
-  rmSync(dir, { recursive: true });
+  removeTree(dir);
 });
 const runs = (count: number) => fact(`${count} run`, () => caffeinate.living().length === count);
 

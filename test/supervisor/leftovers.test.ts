@@ -4,7 +4,6 @@ import {
   mkdirSync,
   mkdtempSync,
   readdirSync,
-  rmSync,
   writeFileSync,
 } from 'node:fs';
 import { once } from 'node:events';
@@ -20,6 +19,7 @@ import type { Log } from '../../src/system/log.ts';
 import { writePid } from '../../src/system/files/pidfile.ts';
 import { identify } from '../../src/system/process/process.ts';
 import { vmDrivers } from '../../src/vm/vm-drivers.ts';
+import { removeTree } from '../remove-tree.ts';
 
 /** The patience with a wrapper, 12 s, passes in 1.2 s; that with SIGTERM, 5 s, in half a second. */
 const speed = 10;
@@ -35,7 +35,7 @@ beforeEach(() => {
   layout = layoutOf(mkdtempSync(join(tmpdir(), 'behind-')));
   mkdirSync(layout.state);
 });
-afterEach(() => rmSync(layout.root, { recursive: true }));
+afterEach(() => removeTree(layout.root));
 
 test.each(['with', 'without'])(
   'a HyperKit that was left %s a record is asked by its power button, not killed',

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { NamesWatch } from '../../src/supervisor/daemon/names-watch.ts';
+import { removeTree } from '../remove-tree.ts';
 
 let directory: string;
 beforeEach(() => {
@@ -10,7 +11,7 @@ beforeEach(() => {
   // A change now is no change within the same tick of the kernel's clock.
   utimesSync(directory, 1, 1);
 });
-afterEach(() => rmSync(directory, { recursive: true }));
+afterEach(() => removeTree(directory));
 
 const looks = (watch: NamesWatch, count: number) =>
   Array.from({ length: count }, () => watch.isDue());

@@ -29,6 +29,7 @@ import {
   takeSaved,
 } from '../../src/supervisor/idle/saved-guest.ts';
 import { noteBegun } from '../../src/supervisor/suspend/suspend-trial.ts';
+import { removeTree } from '../remove-tree.ts';
 
 /** Inodes of what was brought onto the medium. */
 const flushed = vi.hoisted(() => {
@@ -52,7 +53,7 @@ beforeEach(() => {
   writeFileSync(layout.disk, 'the disk');
   writeFileSync(layout.unfinishedMemory, Buffer.alloc(5_000_000, 7), { mode: 0o600 });
 });
-afterEach(() => rmSync(layout.root, { recursive: true, force: true }));
+afterEach(() => removeTree(layout.root));
 
 type Host = NonNullable<IdentityInput['host']>;
 type Accelerator = IdentityInput['accelerator'];

@@ -31,6 +31,7 @@ import { readyIn } from '../model/ready.ts';
 import { vmPrograms } from '../../src/domain/vm-programs.ts';
 import { World } from '../model/world.ts';
 import { needs } from '../needs.ts';
+import { removeTree } from '../remove-tree.ts';
 
 let world: World;
 let files: Staging;
@@ -132,13 +133,13 @@ test('an image on another file system is copied', needs({ path: '/dev/shm' }), (
   const away = mkdtempSync('/dev/shm/images-');
   try {
     cpSync(world.layout.images, away, { recursive: true });
-    rmSync(world.layout.images, { recursive: true });
+    removeTree(world.layout.images);
     symlinkSync(away, world.layout.images);
     lay();
     expect(readFileSync(world.layout.kernel)).toEqual(readFileSync(image('kernel')));
     expect(files.reuse(input())).toBeDefined();
   } finally {
-    rmSync(away, { recursive: true });
+    removeTree(away);
   }
 });
 
@@ -146,7 +147,7 @@ describe("somebody's own bundle", () => {
   const parts = ['kernel', 'initrd.img', 'cmdline'];
   let folder: string;
   beforeEach(() => (folder = mkdtempSync(join(tmpdir(), 'bundle-'))));
-  afterEach(() => rmSync(folder, { recursive: true }));
+  afterEach(() => removeTree(folder));
   const theirs = () => input({ config: { ...world.config, bundle: join(folder, 'b') } });
   const copyTo = (at: string) => {
     for (const part of parts) copyFileSync(image(part), `${at}-${part}`);

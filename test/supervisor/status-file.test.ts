@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -7,13 +7,14 @@ import { layoutOf, type Layout } from '../../src/config/layout.ts';
 import { readStatus, statusUnreadable } from '../../src/supervisor/status/status.ts';
 import { Failed } from '../../src/system/failure.ts';
 import { needs } from '../needs.ts';
+import { removeTree } from '../remove-tree.ts';
 
 let layout: Layout;
 beforeEach(() => {
   layout = layoutOf(mkdtempSync(join(tmpdir(), 'status-')));
   mkdirSync(layout.state);
 });
-afterEach(() => rmSync(layout.root, { recursive: true, force: true }));
+afterEach(() => removeTree(layout.root));
 
 const failure = () => {
   try {

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
@@ -10,6 +10,7 @@ import { obstacleTo, type SuspendObstacle } from '../../src/supervisor/idle/susp
 import { noteFailure, noteSuccess } from '../../src/supervisor/suspend/suspend-trial.ts';
 import { hostFacts } from '../../src/system/host/host.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
+import { removeTree } from '../remove-tree.ts';
 
 /** What is free on the host's disk. */
 const disk = vi.hoisted(() => {
@@ -29,7 +30,7 @@ beforeEach(() => {
 });
 afterEach(() => {
   disk.free = Infinity;
-  rmSync(layout.root, { recursive: true, force: true });
+  removeTree(layout.root);
 });
 
 const day = 24 * 3_600_000;

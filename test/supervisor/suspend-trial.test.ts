@@ -1,12 +1,4 @@
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  renameSync,
-  rmSync,
-  utimesSync,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, renameSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -34,13 +26,14 @@ import {
   trialBasis,
   trialOf,
 } from '../../src/supervisor/suspend/suspend-trial.ts';
+import { removeTree } from '../remove-tree.ts';
 
 let layout: Layout;
 beforeEach(() => {
   layout = layoutOf(mkdtempSync(join(tmpdir(), 'trial-')));
   mkdirSync(layout.state);
 });
-afterEach(() => rmSync(layout.root, { recursive: true, force: true }));
+afterEach(() => removeTree(layout.root));
 
 const now = Date.parse('2026-01-02T03:04:05Z');
 const broken = notResumed;
@@ -108,7 +101,7 @@ test('what was given up is told, with what ended it and when it is tried again',
 });
 
 test('what cannot be remembered is tried again', () => {
-  rmSync(layout.state, { recursive: true });
+  removeTree(layout.state);
   noteSuccess(layout, 'a');
   expect(trialOf(layout, 'a', now)).toBe('untried');
 });

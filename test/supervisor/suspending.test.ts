@@ -17,6 +17,7 @@ import { notSaved } from '../../src/vm/qemu/saved-memory.ts';
 import { systemClock } from '../../src/system/time/clock.ts';
 import { Failed } from '../../src/system/failure.ts';
 import type { SaveOptions } from '../../src/vm/vm-driver.ts';
+import { removeTree } from '../remove-tree.ts';
 
 /** What is free on the host's disk. */
 const disk = vi.hoisted(() => {
@@ -37,7 +38,7 @@ beforeEach(() => {
 });
 afterEach(() => {
   disk.free = Infinity;
-  rmSync(layout.root, { recursive: true, force: true });
+  removeTree(layout.root);
 });
 
 const why = { type: 'asked' } as const;

@@ -24,6 +24,7 @@ import { dialUnix } from '../../src/system/socket/unix-socket.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 import { makeProgram, runProgram } from '../rig/other-process.ts';
 import { needs } from '../needs.ts';
+import { removeTree } from '../remove-tree.ts';
 
 let layout: Layout;
 const signal = new AbortController().signal;
@@ -31,7 +32,7 @@ beforeEach(() => {
   layout = layoutOf(mkdtempSync(join(tmpdir(), 'keep-')));
   mkdirSync(layout.state);
 });
-afterEach(() => rmSync(layout.root, { recursive: true, force: true }));
+afterEach(() => removeTree(layout.root));
 
 test('the record of a child that a killed daemon left behind gives way to that of the next', () => {
   const files = { plain: layout.pid('gvproxy'), record: layout.pidRecord('gvproxy') };
@@ -133,7 +134,7 @@ test('no second daemon begins where only the lock’s file is gone', needs('Linu
     expect(await said()).toBe('true');
     // It has it under its name again.
     expect(DaemonLock.take(layout)).toEqual({ pid: undefined });
-    rmSync(layout.state, { recursive: true });
+    removeTree(layout.state);
     mkdirSync(layout.state);
     stdin.write('x');
     expect(await said()).toBe('false');

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
@@ -7,6 +7,7 @@ import { VmPause } from '../../src/supervisor/disk/vm-pause.ts';
 import { AwakeClock } from '../../src/system/time/awake.ts';
 import type { VmControl } from '../../src/vm/vm-driver.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
+import { removeTree } from '../remove-tree.ts';
 
 let dir = '';
 let clock: FakeClock;
@@ -40,7 +41,7 @@ beforeEach(() => {
 });
 afterEach(() => {
   end.abort();
-  rmSync(dir, { recursive: true });
+  removeTree(dir);
 });
 
 /** Time passes until that is so; writes to the disk take their own. */

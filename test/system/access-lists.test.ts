@@ -1,5 +1,5 @@
 /** What macOS’s ls says of an access control list, by a stand-in with the words of its manual; nobody has run this on a Mac. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -8,6 +8,7 @@ import { checkStateDirectory } from '../../src/doctor/host/check-state.ts';
 import { markDirectory } from '../../src/host/directory/directory-mark.ts';
 import { openedByLists } from '../../src/system/files/access-lists.ts';
 import { makeDirectory } from '../../src/system/files/files.ts';
+import { removeTree } from '../remove-tree.ts';
 
 let dir = '';
 let ls = '';
@@ -15,7 +16,7 @@ beforeEach(() => {
   dir = mkdtempSync(join(tmpdir(), 'lists-'));
   ls = join(dir, 'ls');
 });
-afterEach(() => rmSync(dir, { recursive: true }));
+afterEach(() => removeTree(dir));
 
 function says(...entries: string[]) {
   const lines = entries.map((entry, n) => ` ${n}: ${entry}`).join('\n');

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -7,6 +7,7 @@ import { barrierWords, cannotRead, unread } from '../../src/system/files/barrier
 import { quotedWord } from '../../src/system/shell.ts';
 import { needs } from '../needs.ts';
 import { makeProgram } from '../rig/other-process.ts';
+import { removeTree } from '../remove-tree.ts';
 
 let dir: string;
 let program: string;
@@ -18,7 +19,7 @@ beforeAll(async () => {
     console.log(code === undefined ? barrierWords(path) : cannotRead(path, code).hint);`;
   program = await makeProgram(dir, source);
 });
-afterAll(() => rmSync(dir, { recursive: true }));
+afterAll(() => removeTree(dir));
 
 const isRoot = process.getuid?.() === 0;
 /** Root is kept from nothing. */

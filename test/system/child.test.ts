@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -19,6 +19,7 @@ import { isLocked } from '../../src/system/lock/lock.ts';
 import { identify } from '../../src/system/process/process.ts';
 import { makeProgram, outcome, runProgram } from '../rig/other-process.ts';
 import { needs } from '../needs.ts';
+import { removeTree } from '../remove-tree.ts';
 
 let dir = '';
 const started: Child[] = [];
@@ -28,7 +29,7 @@ beforeEach(() => {
 });
 afterEach(async () => {
   for (const child of started.splice(0)) await child.stop(0);
-  rmSync(dir, { recursive: true, force: true });
+  removeTree(dir);
 });
 
 const sh = (script: string): Launch => ({
@@ -269,7 +270,7 @@ test('a command that is over its time is not waited for because somebody else ho
   expect(ran.ended).toEqual({ kind: 'timed-out' });
   // It lives: whoever waited for the output would have waited for its end.
   expect(process.kill(Number(readFileSync(file, 'utf8')), 'SIGKILL')).toBe(true);
-  rmSync(dir, { recursive: true });
+  removeTree(dir);
 });
 
 test.each([

@@ -1,10 +1,11 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync } from 'node:fs';
 import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { dial } from '../../src/system/socket/dial.ts';
+import { removeTree } from '../remove-tree.ts';
 
 let dir = '';
 let server: Server | undefined;
@@ -13,7 +14,7 @@ const never = new AbortController().signal;
 beforeEach(() => (dir = mkdtempSync(join(tmpdir(), 'dial-'))));
 afterEach(() => {
   server?.close();
-  rmSync(dir, { recursive: true });
+  removeTree(dir);
 });
 
 async function serve(behave: (socket: Socket) => void): Promise<void> {

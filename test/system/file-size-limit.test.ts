@@ -1,18 +1,19 @@
 /** A limit on the size of files (ulimit -f), as a shell or a service manager sets it. */
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Failure } from '../../src/system/failure.ts';
 import { fileSizeLimit } from '../../src/system/host/resource-limits.ts';
 import { makeProgram } from '../rig/other-process.ts';
+import { removeTree } from '../remove-tree.ts';
 
 let dir: string;
 beforeEach(() => {
   dir = mkdtempSync(join(tmpdir(), 'limit-'));
 });
-afterEach(() => rmSync(dir, { recursive: true }));
+afterEach(() => removeTree(dir));
 
 const source = `
   import { writeWhole } from '../../src/system/files/files.ts';

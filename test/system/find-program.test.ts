@@ -1,11 +1,12 @@
 /** Where programs are found that no PATH names, in a world whose /opt and /usr/local are its own. */
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { build } from 'esbuild';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { needs } from '../needs.ts';
+import { removeTree } from '../remove-tree.ts';
 
 const checkout = resolve(import.meta.dirname, '../..');
 const unshare = ['--map-root-user', '--mount'];
@@ -25,7 +26,7 @@ beforeAll(async () => {
   });
   writeFileSync(join(dir, 'look.js'), outputFiles[0]?.contents ?? '');
 });
-afterAll(() => rmSync(dir, { recursive: true }));
+afterAll(() => removeTree(dir));
 
 // Behaviour 237: gvproxy and vfkit are found in the directory where podman keeps them, which is not on the PATH.
 test.each([

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { chmodSync, chownSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
@@ -9,6 +9,7 @@ import { withOperationLock, isLocked, tryKernelLock } from '../../src/system/loc
 import { makeProgram } from '../rig/other-process.ts';
 import { lockless, locklessPath, type Lockless } from '../rig/lockless.ts';
 import { needs } from '../needs.ts';
+import { removeTree } from '../remove-tree.ts';
 
 let dir = '';
 beforeEach(() => {
@@ -16,7 +17,7 @@ beforeEach(() => {
 });
 afterEach(() => {
   vi.unstubAllEnvs();
-  rmSync(dir, { recursive: true, force: true });
+  removeTree(dir);
 });
 
 const failing = async (work: () => unknown) => {
@@ -102,7 +103,7 @@ test(
       });
       expect(stdout).toBe('cannot-start\n');
     } finally {
-      rmSync(room, { recursive: true });
+      removeTree(room);
     }
   },
 );

@@ -1,9 +1,10 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, writeFileSync } from 'node:fs';
 import { release, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { Failed } from '../../src/system/failure.ts';
 import { hostFacts, supported, systemBuild } from '../../src/system/host/host.ts';
+import { removeTree } from '../remove-tree.ts';
 
 describe('the host', () => {
   test('is measured, for a directory that need not exist yet', () => {
@@ -35,6 +36,6 @@ test('an update of macOS is another build, also where it leaves the kernel as it
     // No macOS, or nothing that could be read.
     for (const path of [join(dir, 'none'), dir]) expect(systemBuild(path)).toBe(release());
   } finally {
-    rmSync(dir, { recursive: true });
+    removeTree(dir);
   }
 });

@@ -1,9 +1,10 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { JsonLines, type JsonLinesOptions } from '../../src/system/socket/json-lines.ts';
+import { removeTree } from '../remove-tree.ts';
 
 let dir: string;
 let server: Server;
@@ -24,7 +25,7 @@ afterEach(() => {
   ours.destroy();
   theirs.destroy();
   server.close();
-  rmSync(dir, { recursive: true });
+  removeTree(dir);
 });
 
 /** Everything that is reported, in order, until the connection ends. */

@@ -4,7 +4,6 @@ import {
   mkdtempSync,
   openSync,
   readdirSync,
-  rmSync,
   statSync,
   writeFileSync,
 } from 'node:fs';
@@ -18,6 +17,7 @@ import { systemClock } from '../../src/system/time/clock.ts';
 import { Failed } from '../../src/system/failure.ts';
 import { tryNode } from '../../src/system/process/node-trial.ts';
 import { fdOf, withSockets } from '../../src/system/socket/listening.ts';
+import { removeTree } from '../remove-tree.ts';
 
 let dir = '';
 let child: Child | undefined;
@@ -27,7 +27,7 @@ beforeEach(() => {
 });
 afterEach(async () => {
   await child?.stop(0);
-  rmSync(dir, { recursive: true });
+  removeTree(dir);
 });
 
 /** Answers whoever connects to one of its sockets with the number of the descriptor. */

@@ -5,7 +5,6 @@ import {
   mkdtempSync,
   readFileSync,
   renameSync,
-  rmSync,
   symlinkSync,
   utimesSync,
   writeFileSync,
@@ -19,6 +18,7 @@ import { systemClock } from '../../src/system/time/clock.ts';
 import { withOperationLock, isLocked, tryKernelLock } from '../../src/system/lock/lock.ts';
 import { lockHolders } from '../../src/system/lock/lock-holder.ts';
 import { makeProgram, outcome, runProgram } from '../rig/other-process.ts';
+import { removeTree } from '../remove-tree.ts';
 
 let dir = '';
 let file = '';
@@ -26,7 +26,7 @@ beforeEach(() => {
   dir = mkdtempSync(join(tmpdir(), 'lock-'));
   file = join(dir, 'l');
 });
-afterEach(() => rmSync(dir, { recursive: true, force: true }));
+afterEach(() => removeTree(dir));
 
 function failingWith(act: () => unknown): unknown {
   try {
@@ -57,7 +57,7 @@ describe('the kernel lock', () => {
     const another = tryKernelLock(file);
     expect(another?.isInPlace()).toBe(true);
     expect(lock?.isInPlace()).toBe(false);
-    rmSync(dir, { recursive: true });
+    removeTree(dir);
     renameSync(`${dir}-away`, dir);
     expect(lock?.isInPlace()).toBe(true);
     another?.release();
@@ -133,7 +133,7 @@ describe('the section', () => {
       file,
       { clock: systemClock, refreshMs: 1000 },
       async (lost) => {
-        rmSync(`${file}.lock`, { recursive: true });
+        removeTree(`${file}.lock`);
         while (!lost.aborted) await systemClock.sleep(20);
         return 'told';
       },

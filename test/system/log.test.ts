@@ -1,13 +1,14 @@
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { openLog } from '../../src/system/log.ts';
 import { makeProgram, outcome, runProgram } from '../rig/other-process.ts';
+import { removeTree } from '../remove-tree.ts';
 
 let dir = '';
 beforeEach(() => void (dir = mkdtempSync(join(tmpdir(), 'log-'))));
-afterEach(() => rmSync(dir, { recursive: true }));
+afterEach(() => removeTree(dir));
 const lines = (path: string) => readFileSync(path, 'utf8').trim().split('\n');
 
 test('debug lines are written while they are wanted, whatever was wanted before', () => {

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -7,12 +7,13 @@ import { launch, type Launch } from '../../src/system/process/child.ts';
 import { neverRan } from '../../src/system/process/never-ran.ts';
 import { systemClock } from '../../src/system/time/clock.ts';
 import { needs } from '../needs.ts';
+import { removeTree } from '../remove-tree.ts';
 
 let dir = '';
 beforeEach(() => {
   dir = mkdtempSync(join(tmpdir(), 'never-'));
 });
-afterEach(() => rmSync(dir, { recursive: true }));
+afterEach(() => removeTree(dir));
 
 const ended = (code: number, ...lines: string[]) =>
   neverRan({ kind: 'exited', code }, lines, '/d/lock');

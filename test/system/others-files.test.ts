@@ -3,7 +3,6 @@ import {
   chmodSync,
   mkdirSync,
   mkdtempSync,
-  rmSync,
   symlinkSync,
   truncateSync,
   writeFileSync,
@@ -13,10 +12,11 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { OthersFiles, notRegular } from '../../src/system/files/others-files.ts';
 import { needs } from '../needs.ts';
+import { removeTree } from '../remove-tree.ts';
 
 let dir: string;
 beforeEach(() => (dir = mkdtempSync(join(tmpdir(), 'others-'))));
-afterEach(() => rmSync(dir, { recursive: true }));
+afterEach(() => removeTree(dir));
 
 function look(make: (path: string) => void) {
   const path = join(dir, 'it');

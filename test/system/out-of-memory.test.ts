@@ -1,17 +1,18 @@
 /** Memory that has run out is no bug of the program, by whatever it is told. */
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { failureOf } from '../../src/system/failure.ts';
 import { makeProgram } from '../rig/other-process.ts';
+import { removeTree } from '../remove-tree.ts';
 
 let dir: string;
 beforeEach(() => {
   dir = mkdtempSync(join(tmpdir(), 'memory-'));
 });
-afterEach(() => rmSync(dir, { recursive: true }));
+afterEach(() => removeTree(dir));
 
 test.each(['ENOMEM', 'ERR_MEMORY_ALLOCATION_FAILED'])('%s', (code) => {
   const error = Object.assign(new Error('none left'), { code });

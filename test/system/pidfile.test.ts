@@ -1,19 +1,20 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { systemClock } from '../../src/system/time/clock.ts';
 import { readLive, removePid, writePid } from '../../src/system/files/pidfile.ts';
 import { identify } from '../../src/system/process/process.ts';
+import { removeTree } from '../remove-tree.ts';
 
 let dir = '';
 const files = () => ({ plain: join(dir, 'vm.pid'), record: join(dir, 'vm.json') });
 beforeEach(() => {
   dir = mkdtempSync(join(tmpdir(), 'pid-'));
 });
-afterEach(() => rmSync(dir, { recursive: true, force: true }));
+afterEach(() => removeTree(dir));
 const me = () => identify(process.pid) ?? { pid: 0, started: '', boot: '', program: '' };
 
 // Behaviour 4: A process counts as the one that a pidfile names only if its pid, start time, boot and program match,

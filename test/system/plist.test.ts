@@ -1,11 +1,12 @@
 /** Property lists as launchd takes them, and what only has the name of one. */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { build, buildBinary } from 'plist';
 import { OthersFiles } from '../../src/system/files/others-files.ts';
 import { plistOf, readPlist, stringIn } from '../../src/system/plist.ts';
+import { removeTree } from '../remove-tree.ts';
 
 const job = { Label: 'a.b', EnvironmentVariables: { A: '/Jörg & "Söhne" <1>', B: '' }, Umask: 63 };
 
@@ -77,7 +78,7 @@ test.each([
 describe('a file', () => {
   let folder = '';
   beforeAll(() => (folder = mkdtempSync(join(tmpdir(), 'plist-'))));
-  afterAll(() => rmSync(folder, { recursive: true }));
+  afterAll(() => removeTree(folder));
   const read = (name: string, content?: string | Uint8Array) => {
     const path = join(folder, name);
     if (content !== undefined) writeFileSync(path, content);

@@ -1,10 +1,11 @@
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { relayTo, type Relay } from '../../src/system/socket/relay.ts';
+import { removeTree } from '../remove-tree.ts';
 
 let dir = '';
 let far: Server;
@@ -21,7 +22,7 @@ beforeEach(async () => {
 afterEach(() => {
   relay.close();
   far.close();
-  rmSync(dir, { recursive: true });
+  removeTree(dir);
 });
 
 async function open(options?: { readonly isForOne: boolean }): Promise<void> {

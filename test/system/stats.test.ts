@@ -1,16 +1,17 @@
 /** The answers must be the same with every Node: below a file, those of Node's own option are not. */
-import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { exactStatsIfThere, linkStatsIfThere, statsIfThere } from '../../src/system/stats.ts';
+import { removeTree } from '../remove-tree.ts';
 
 let tree: string;
 beforeEach(() => {
   tree = mkdtempSync(join(tmpdir(), 'stats-'));
   writeFileSync(join(tree, 'file'), 'text');
 });
-afterEach(() => rmSync(tree, { recursive: true }));
+afterEach(() => removeTree(tree));
 
 test.each([statsIfThere, linkStatsIfThere, exactStatsIfThere])('%o', (statsOf) => {
   expect(Number(statsOf(join(tree, 'file'))?.size)).toBe(4);

@@ -18,6 +18,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { cutMark, LineSplitter } from '../../src/system/files/line-splitter.ts';
 import { Tail, type TailOptions } from '../../src/system/files/tail.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
+import { removeTree } from '../remove-tree.ts';
 
 describe('Tail', () => {
   let dir: string;
@@ -35,7 +36,7 @@ describe('Tail', () => {
   });
   afterEach(async () => {
     await tail.stop();
-    rmSync(dir, { recursive: true });
+    removeTree(dir);
   });
   const follow = (more: Partial<TailOptions> = {}) => {
     tail = new Tail({

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -7,6 +7,7 @@ import { makeProgram } from '../rig/other-process.ts';
 import { needs, type Need } from '../needs.ts';
 import { stampOf } from '../../src/system/files/stamp.ts';
 import { watchFile } from '../../src/system/files/watch.ts';
+import { removeTree } from '../remove-tree.ts';
 
 /** What follows is run where nobody may have an inotify instance (namespaces(7), /proc/sys/user). */
 const unwatched = [
@@ -26,7 +27,7 @@ let dir = '';
 beforeEach(() => {
   dir = mkdtempSync(join(tmpdir(), 'watch-'));
 });
-afterEach(() => rmSync(dir, { recursive: true }));
+afterEach(() => removeTree(dir));
 
 // Behaviour 39: A change of `config.json` is noticed within 15 s, even if the system does not report the change, for
 // example because it has no inotify instances left.

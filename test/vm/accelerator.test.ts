@@ -5,7 +5,6 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
-  rmSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -29,13 +28,14 @@ import { trialLine } from '../../src/vm/qemu/trial-init.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 import { needs } from '../needs.ts';
 import { saying } from '../fakes/saying.ts';
+import { removeTree } from '../remove-tree.ts';
 
 let layout: Layout;
 beforeEach(() => {
   layout = layoutOf(mkdtempSync(join(tmpdir(), 'accel-')));
   mkdirSync(layout.state);
 });
-afterEach(() => rmSync(layout.root, { recursive: true, force: true }));
+afterEach(() => removeTree(layout.root));
 
 const config = (accelerator: string, system?: string, memoryMiB = 2048): Config => {
   const host = {

@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { sha256OfFile } from '../../src/system/digest.ts';
 import { bundleAt, checkBootImage, readManifest } from '../../src/vm/boot-image.ts';
 import { fakeKernel } from '../fakes/fake-image.ts';
+import { removeTree } from '../remove-tree.ts';
 
 let directory = '';
 const bundle = () => bundleAt(join(directory, 'linux'));
@@ -19,7 +20,7 @@ beforeEach(() => {
   writeFileSync(bundle().initrd, gzipSync('initrd'));
   writeFileSync(bundle().cmdline, 'quiet console=ttyS0\n');
 });
-afterEach(() => rmSync(directory, { recursive: true }));
+afterEach(() => removeTree(directory));
 
 const writeManifest = () => {
   const { kernel, initrd, cmdline, manifest } = bundle();

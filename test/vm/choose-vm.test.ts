@@ -23,6 +23,7 @@ import { vmDrivers } from '../../src/vm/vm-drivers.ts';
 import { forgetVm, keepVm, readKept } from '../../src/vm/kept-vm.ts';
 import { needs } from '../needs.ts';
 import { saying } from '../fakes/saying.ts';
+import { removeTree } from '../remove-tree.ts';
 
 let dir = '';
 let layout: Layout;
@@ -34,7 +35,7 @@ beforeEach(() => {
   mkdirSync(layout.state, { recursive: true });
   mkdirSync(join(dir, 'bin'));
 });
-afterEach(() => rmSync(dir, { recursive: true }));
+afterEach(() => removeTree(dir));
 const apple = { host: 'darwin-arm64', macos: '15.2' } as const;
 const install = (...names: string[]) => {
   for (const name of names) writeFileSync(join(dir, 'bin', name), '', { mode: 0o755 });
@@ -192,7 +193,7 @@ describe('the program of a builder that is there', () => {
     rmSync(layout.vmRecord);
     mkdirSync(layout.vmRecord);
     expect(() => keepVm(layout, 'vfkit')).not.toThrow();
-    rmSync(layout.state, { recursive: true });
+    removeTree(layout.state);
     expect(() => keepVm(layout, 'vfkit')).not.toThrow();
   });
   test('says with which build a better one failed, and another build is tried', () => {

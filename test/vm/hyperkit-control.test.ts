@@ -1,4 +1,4 @@
-import { appendFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { once } from 'node:events';
 import { connect, createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -10,6 +10,7 @@ import { Failed } from '../../src/system/failure.ts';
 import type { VmControl } from '../../src/vm/vm-driver.ts';
 import { attachHyperkit } from '../../src/vm/hyperkit/hyperkit-control.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
+import { removeTree } from '../remove-tree.ts';
 
 let dir = '';
 let layout: Layout;
@@ -26,7 +27,7 @@ afterEach(() => {
   machine?.close();
   vsock?.close();
   signals.length = 0;
-  rmSync(dir, { recursive: true });
+  removeTree(dir);
 });
 
 /** HyperKit's vsock socket: it says what it was asked, and the rest comes back. */

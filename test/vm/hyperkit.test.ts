@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from '../fuzz/fast-check.ts';
@@ -11,6 +11,7 @@ import { bundleAt } from '../../src/vm/boot-image.ts';
 import type { PlanInput } from '../../src/vm/vm-driver.ts';
 import { hyperkitPlan, hyperkitProblems, vsockHello } from '../../src/vm/hyperkit/hyperkit-argv.ts';
 import { parse, type Machine } from '../rig/hyperkit/command-line.ts';
+import { removeTree } from '../remove-tree.ts';
 
 let dir = '';
 const at = (name: string) => join(dir, name);
@@ -36,7 +37,7 @@ beforeAll(() => {
   writeFileSync(at('old-kernel'), kernel(0x0209));
   writeFileSync(at('other-kernel'), 'MZ');
 });
-afterAll(() => rmSync(dir, { recursive: true }));
+afterAll(() => removeTree(dir));
 
 function configOf(json: Record<string, unknown>): Config {
   const parsed = checkConfig({ vm: 'hyperkit', ...json }, host);

@@ -1,12 +1,13 @@
 /** Why a device that is there cannot be opened: by its mode, or by somebody else's word. */
 import { spawnSync } from 'node:child_process';
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { obstacleOf, type Obstacle } from '../../src/vm/kvm-device.ts';
 import { makeProgram } from '../rig/other-process.ts';
 import { needs, type Need } from '../needs.ts';
+import { removeTree } from '../remove-tree.ts';
 
 const device = '/mnt/kvm';
 /** A file system whose devices nobody may open, with such a device in it; what follows is run there. */
@@ -33,7 +34,7 @@ beforeAll(async () => {
   chmodSync(dir, 0o755);
   chmodSync(program, 0o755);
 });
-afterAll(() => rmSync(dir, { recursive: true }));
+afterAll(() => removeTree(dir));
 
 describe('a device that cannot be opened', needs('root', devices), () => {
   const found = (mode: string, uid: string) => {

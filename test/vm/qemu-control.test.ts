@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,6 +9,7 @@ import { layoutOf } from '../../src/config/layout.ts';
 import { userNetwork } from '../../src/net/networks.ts';
 import { systemClock } from '../../src/system/time/clock.ts';
 import { attachQemu, countOperations } from '../../src/vm/qemu/qemu-control.ts';
+import { removeTree } from '../remove-tree.ts';
 
 // Behaviour 74: If QEMU's own network can pass connections from a Unix socket on the host to the guest, which each
 // start tests, the guest's sshd is reached through a socket that only the owner can use. Otherwise, it is reached
@@ -53,7 +54,7 @@ test('the way to the guest is the socket that QEMU made, else the port that it c
     socket.close();
     qemu.kill('SIGKILL');
     await ended;
-    rmSync(layout.root, { recursive: true });
+    removeTree(layout.root);
   }
 });
 

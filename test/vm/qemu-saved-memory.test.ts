@@ -13,13 +13,14 @@ import { attachQemu } from '../../src/vm/qemu/qemu-control.ts';
 import { QemuMemory } from '../../src/vm/qemu/saved-memory.ts';
 import { connectQmp } from '../../src/vm/qemu/qmp.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
+import { removeTree } from '../remove-tree.ts';
 
 let layout: Layout;
 beforeEach(() => {
   layout = layoutOf(mkdtempSync(join(tmpdir(), 'memory-')));
   mkdirSync(layout.state);
 });
-afterEach(() => rmSync(layout.root, { recursive: true, force: true }));
+afterEach(() => removeTree(layout.root));
 
 /** One that is ended with its scope. */
 async function boot(...more: readonly string[]) {

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -11,6 +11,7 @@ import { findProgram } from '../../src/system/process/find-program.ts';
 import type { Abilities, Accelerator } from '../../src/vm/vm-driver.ts';
 import { qemuAbilities } from '../../src/vm/qemu/qemu-abilities.ts';
 import { qemuPlan, qemuProgram, trialPlan } from '../../src/vm/qemu/qemu-argv.ts';
+import { removeTree } from '../remove-tree.ts';
 
 const config: Config = {
   vm: 'qemu',
@@ -202,7 +203,7 @@ case " $* " in *' -qmp stdio '*) '${real}' "$@" | sed -u 's/"alias": "${no}"/"al
       const arm = qemuPlan({ ...input, config: { ...config, system: 'aarch64-linux' } }).argv;
       expect(arm[arm.indexOf('-machine') + 1]).toMatch(/^virt,/);
     } finally {
-      rmSync(dir, { recursive: true });
+      removeTree(dir);
     }
   },
 );
@@ -216,6 +217,6 @@ function takesSocket(program: string): boolean {
     const input = '{"execute":"qmp_capabilities"}{"execute":"quit"}';
     return spawnSync(program, [...machine, ...forward], { input }).status === 0;
   } finally {
-    rmSync(dir, { recursive: true });
+    removeTree(dir);
   }
 }

@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,6 +8,7 @@ import { systemClock } from '../../src/system/time/clock.ts';
 import { connectQmp, parseUsernet, type Qmp } from '../../src/vm/qemu/qmp.ts';
 import type { QmpEvent } from '../../src/vm/qemu/qmp-events.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
+import { removeTree } from '../remove-tree.ts';
 
 let dir: string;
 let path: string;
@@ -16,7 +17,7 @@ beforeEach(() => {
   dir = mkdtempSync(join(tmpdir(), 'qmp-'));
   path = join(dir, 'qmp.sock');
 });
-afterEach(() => rmSync(dir, { recursive: true }));
+afterEach(() => removeTree(dir));
 
 describe('a real QEMU', () => {
   let qemu: ChildProcess;

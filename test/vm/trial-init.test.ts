@@ -1,4 +1,4 @@
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -7,6 +7,7 @@ import { run } from '../../src/system/process/child.ts';
 import { trialInit, trialInitrd, trialLine } from '../../src/vm/qemu/trial-init.ts';
 import { unpackCpio } from '../fakes/unpack-cpio.ts';
 import { needs } from '../needs.ts';
+import { removeTree } from '../remove-tree.ts';
 
 test.each(systemNames)('the program for %s is one segment, which is all of the file', (system) => {
   const file = Buffer.from(trialInit(system));
@@ -36,6 +37,6 @@ test('says its line and ends by itself', needs('Linux', 'x86-64'), async () => {
       ended: { kind: 'exited', code: 0 },
     });
   } finally {
-    rmSync(dir, { recursive: true });
+    removeTree(dir);
   }
 });

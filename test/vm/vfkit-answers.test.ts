@@ -40,6 +40,7 @@ import { versions } from '../fakes/vfkit/version.ts';
 import { reapAfterUs } from '../rig/reaper.ts';
 import { makeProgram } from '../rig/stand-in.ts';
 import { isMet, needs, type Need } from '../needs.ts';
+import { removeTree } from '../remove-tree.ts';
 
 const tools: Need = { programs: ['setpriv', 'python3', 'qemu-system-aarch64', 'flock'] };
 
@@ -77,7 +78,7 @@ afterEach(async () => {
     rmSync(path, { force: true });
 });
 afterAll(() => {
-  if (dir !== '') rmSync(dir, { recursive: true, force: true });
+  if (dir !== '') removeTree(dir);
 });
 
 /** Somebody behind the network's socket, who says what comes first, or the file of somebody who is gone. */

@@ -1,5 +1,5 @@
 /** A running vfkit as the driver sees it: its REST interface, said here, and the one seat before the guest's agent. */
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync } from 'node:fs';
 import { createServer as createHttp, type Server } from 'node:http';
 import { connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -13,6 +13,7 @@ import { failureOf } from '../../src/system/failure.ts';
 import type { AttachOptions, VmControl } from '../../src/vm/vm-driver.ts';
 import { keepAgent, type AgentSeat } from '../../src/vm/vfkit/agent-seat.ts';
 import { attachVfkit } from '../../src/vm/vfkit/vfkit-control.ts';
+import { removeTree } from '../remove-tree.ts';
 
 let layout: Layout;
 let root = '';
@@ -52,7 +53,7 @@ afterEach(() => {
   machine = undefined;
   server.close();
   server.closeAllConnections();
-  rmSync(root, { recursive: true });
+  removeTree(root);
 });
 
 async function attach(changes: Partial<AttachOptions> = {}): Promise<VmControl> {

@@ -1,5 +1,5 @@
 /** vfkit's driver: its command line as the grammar of vfkit's parser takes it, what it refuses, and what its ends mean. */
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -17,6 +17,7 @@ import { usage } from '../fakes/vfkit/flags.ts';
 import { realFiles } from '../fakes/vfkit/real-files.ts';
 import { versions } from '../fakes/vfkit/version.ts';
 import { plainly } from '../../src/system/advice.ts';
+import { removeTree } from '../remove-tree.ts';
 
 let dir = '';
 const host: HostFacts = {
@@ -34,7 +35,7 @@ beforeAll(() => {
   writeFileSync(join(dir, 'builder-kernel'), image);
   writeFileSync(join(dir, 'zboot-kernel'), 'MZ\0\0zimg');
 });
-afterAll(() => rmSync(dir, { recursive: true }));
+afterAll(() => removeTree(dir));
 
 function configOf(json: Record<string, unknown> = {}): Config {
   const parsed = checkConfig({ vm: 'vfkit', cpus: 4, memoryMiB: 4096, ...json }, host);

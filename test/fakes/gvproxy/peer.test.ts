@@ -8,6 +8,7 @@ import { createInterface } from 'node:readline';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { makeProgram } from '../../rig/stand-in.ts';
 import { isMet, needs, type Need } from '../../needs.ts';
+import { removeTree } from '../../remove-tree.ts';
 
 let dir = '';
 let program = '';
@@ -26,7 +27,7 @@ afterEach(() => {
   for (const child of children.splice(0)) child.kill('SIGKILL');
   rmSync(at('net'), { force: true });
 });
-afterAll(() => rmSync(dir, { recursive: true }));
+afterAll(() => removeTree(dir));
 
 /** A card: `name` binds, `send TEXT` sends it, `taken` waits until all of that was read (unix(7), SIOCOUTQ), `hear` prints what comes back. */
 const card = `

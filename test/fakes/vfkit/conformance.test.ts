@@ -1,5 +1,5 @@
 /** The rows of vfkit's table that show in its command line alone; those that need a process are in process.test.ts. */
-import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -8,6 +8,7 @@ import { complaints, parse, type Machine } from './command-line.ts';
 import { realFiles } from './real-files.ts';
 import { rows, type Verdict } from './rows.ts';
 import type { Host } from './version.ts';
+import { removeTree } from '../../remove-tree.ts';
 
 let dir = '';
 beforeAll(() => {
@@ -26,7 +27,7 @@ beforeAll(() => {
   };
   for (const [name, data] of Object.entries(files)) writeFileSync(join(dir, name), data);
 });
-afterAll(() => rmSync(dir, { recursive: true }));
+afterAll(() => removeTree(dir));
 
 const real = (argv: readonly string[]) => argv.map((word) => word.replaceAll('@', dir));
 

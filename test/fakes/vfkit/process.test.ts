@@ -23,6 +23,7 @@ import { rows } from './rows.ts';
 import type { Switches } from './switches.ts';
 import { tinyKernels } from './tiny-kernel.ts';
 import { isMet, needs, type Need } from '../../needs.ts';
+import { removeTree } from '../../remove-tree.ts';
 
 let dir = '';
 let program = '';
@@ -42,11 +43,10 @@ beforeAll(async () => {
   writeFileSync(at('initrd'), Buffer.alloc(512));
   writeFileSync(at('disk'), Buffer.alloc(4096));
 });
-afterAll(() => rmSync(dir, { recursive: true }));
+afterAll(() => removeTree(dir));
 afterEach(() => {
   for (const child of children.splice(0)) child.kill('SIGKILL');
-  for (const name of ['pid', 'rest', 'a b', 'log', 'ssh', 'net', 'long'])
-    rmSync(at(name), { force: true, recursive: true });
+  for (const name of ['pid', 'rest', 'a b', 'log', 'ssh', 'net', 'long']) removeTree(at(name));
   for (const name of ownSockets()) rmSync(at(name));
 });
 

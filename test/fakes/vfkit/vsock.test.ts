@@ -1,11 +1,12 @@
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync } from 'node:fs';
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Version } from './version.ts';
 import { openVsock } from './vsock.ts';
+import { removeTree } from '../../remove-tree.ts';
 
 let dir = '';
 let guest: Server;
@@ -18,7 +19,7 @@ beforeEach(async () => {
 afterEach(() => {
   opened?.close();
   guest.close();
-  rmSync(dir, { recursive: true });
+  removeTree(dir);
 });
 
 /** Both ends of one connection. */

@@ -1,10 +1,11 @@
 /** The state directory is deleted or moved under a daemon with a real guest. */
-import { closeSync, existsSync, openSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readFileSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { identify } from '../../../src/system/process/process.ts';
 import { fact } from '../command.ts';
 import { BuilderRig } from '../rig.ts';
+import { removeTree } from '../../remove-tree.ts';
 
 const vms = (rig: BuilderRig) =>
   rig.processes().filter(({ command }) => /qemu-system-\S+ .*nix-disk/.test(command));
@@ -17,7 +18,7 @@ test('deleted beside its disk: the guest is shut down in order, and the next dae
   const { vmPid = 0 } = await rig.reaches('ready');
   const console = openSync(rig.layout.consoleRing, 'r');
   // The daemon may be writing a file there.
-  rmSync(rig.layout.state, { recursive: true, maxRetries: 10 });
+  removeTree(rig.layout.state);
   // Whoever comes before the first has noticed it is told of it, and starts nothing.
   const early = rig.begin('daemon');
   expect(await early.ended).toBe(75);

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
@@ -6,6 +6,7 @@ import { reapAfterUs } from '../../rig/reaper.ts';
 import { runWorld } from '../private-world.ts';
 import { needs } from '../../needs.ts';
 import { nothingToChange } from '../../../src/setup/configure/configure.ts';
+import { removeTree } from '../../remove-tree.ts';
 
 const checkout = resolve(import.meta.dirname, '../../..');
 
@@ -21,7 +22,7 @@ describe('scripts/up, killed three times and run again', needs('root', 'Linux'),
     const script = join(import.meta.dirname, 'world.sh');
     const wordsFor = (port: string) => [checkout, directory, port];
     ({ all, facts } = await runWorld(script, wordsFor, { PATH: path, HOME: '/root' }));
-    rmSync(directory, { recursive: true });
+    removeTree(directory);
   });
 
   test('was killed while it made the program, the image and the builder', () => {

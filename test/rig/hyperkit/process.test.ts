@@ -5,7 +5,6 @@ import {
   mkdtempSync,
   readFileSync,
   readdirSync,
-  rmSync,
   statSync,
   writeFileSync,
 } from 'node:fs';
@@ -18,6 +17,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { systemClock } from '../../../src/system/time/clock.ts';
 import { until } from '../../../src/system/time/wait.ts';
 import { makeProgram } from '../stand-in.ts';
+import { removeTree } from '../../remove-tree.ts';
 
 let dir = '';
 let program = '';
@@ -30,11 +30,10 @@ beforeAll(async () => {
   program = await makeProgram(dir, 'hyperkit');
   writeFileSync(at('disk'), '');
 });
-afterAll(() => rmSync(dir, { recursive: true }));
+afterAll(() => removeTree(dir));
 afterEach(() => {
   child?.kill('SIGKILL');
-  for (const name of ['pid', 'ring', 'tty', 'connect', 'eth'])
-    rmSync(at(name), { force: true, recursive: true });
+  for (const name of ['pid', 'ring', 'tty', 'connect', 'eth']) removeTree(at(name));
 });
 
 function begin(...argv: string[]): Promise<number | string> {

@@ -1,10 +1,11 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync } from 'node:fs';
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { openVsock } from './vsock.ts';
+import { removeTree } from '../../remove-tree.ts';
 
 let dir = '';
 /** What listens in the guest: says what it is told; ends its half only when it is told `bye`. */
@@ -28,7 +29,7 @@ afterEach(() => {
   for (const socket of opened) socket.destroy();
   opened = [];
   guest.close();
-  rmSync(dir, { recursive: true });
+  removeTree(dir);
 });
 
 async function client(): Promise<Socket> {

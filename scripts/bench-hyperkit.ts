@@ -210,8 +210,8 @@ class Builder {
     return this;
   }
 
-  cli(verb: string, ...argv: string[]): string {
-    return execFileSync(process.execPath, [this.#bench.main, verb, '-d', this.#state, ...argv], {
+  cli(command: string, ...argv: string[]): string {
+    return execFileSync(process.execPath, [this.#bench.main, command, '-d', this.#state, ...argv], {
       env: this.#env,
       encoding: 'utf8',
       stdio: ['ignore', 'pipe', 'pipe'],

@@ -119,8 +119,8 @@ if (pastDoor.isRelayed)
   );
 
 function cli(...argv: string[]): string {
-  const [verb = '', ...rest] = argv;
-  return execFileSync(process.execPath, [main, verb, '-d', state, ...rest], {
+  const [command = '', ...rest] = argv;
+  return execFileSync(process.execPath, [main, command, '-d', state, ...rest], {
     env,
     encoding: 'utf8',
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -1,4 +1,4 @@
-// Bundles the program of the current directory's src/ into dist/, or into the directory that is given. One entry a command; verbs are split
+// Bundles the program of the current directory's src/ into dist/, or into the directory that is given. One entry a command; commands are split
 // off and loaded when called, so that `status` does not pay for what `image build` needs.
 import { build, transform } from 'esbuild';
 import {

@@ -27,7 +27,7 @@ function settleIn(): void {
   }
 }
 
-/** Leaves with the verb's exit code when it is over and what it said has been read. */
+/** Leaves with the command's exit code when it is over and what it said has been read. */
 export function begin(argv: readonly string[]): void {
   settleIn();
   const outlets = openOutlets();

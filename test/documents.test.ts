@@ -65,9 +65,9 @@ describe('the commands in the pages', () => {
   const help = textOf('test/messages/cli-help.md').split(/^#+ /m);
   const options = new Map(
     help.flatMap((part) => {
-      const verb = /^of ([a-z -]+)\n/.exec(part)?.[1];
+      const command = /^of ([a-z -]+)\n/.exec(part)?.[1];
       const flags = [...part.matchAll(/(?<=\s)-(?:-[a-z-]+|[a-zA-Z](?=,))/g)].map(([flag]) => flag);
-      return verb === undefined ? [] : [[verb, [...flags, '--root-part']] as const];
+      return command === undefined ? [] : [[command, [...flags, '--root-part']] as const];
     }),
   );
   const named = pages.flatMap((page) =>
@@ -77,11 +77,11 @@ describe('the commands in the pages', () => {
         const [words = ''] = text.replace(/\s+/g, ' ').split(' -- ');
         const given = /(?:^|[ /])linuxkit-builder ([a-z].*)/.exec(words)?.[1] ?? words.trim();
         // A bare `ssh` is OpenSSH's.
-        const verb = words.startsWith('ssh ') ? undefined : verbOf(given);
-        return verb === undefined ? [] : [{ page, verb, given }];
+        const command = words.startsWith('ssh ') ? undefined : commandOf(given);
+        return command === undefined ? [] : [{ page, command, given }];
       }),
   );
-  function verbOf(given: string): string | undefined {
+  function commandOf(given: string): string | undefined {
     const [first = '', second = ''] = given.split(' ');
     return [`${first} ${second}`, first].find((each) => options.has(each));
   }
@@ -89,9 +89,9 @@ describe('the commands in the pages', () => {
   test('are found', () => expect(named.length).toBeGreaterThan(200));
 
   test.each(pages)('have options that exist: %s', (page) => {
-    for (const { verb, given } of named.filter((each) => each.page === page))
+    for (const { command, given } of named.filter((each) => each.page === page))
       for (const [flag] of given.matchAll(/(?<= )-(?:-[a-z-]+|[a-zA-Z](?= |$))/g))
-        expect(options.get(verb), given).toContain(flag);
+        expect(options.get(command), given).toContain(flag);
   });
 });
 

@@ -6,7 +6,7 @@ import { readFileSync, readdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import ts from 'typescript';
 import { expect, test } from 'vitest';
-import { verbs } from '../src/system/advice.ts';
+import { commands } from '../src/system/advice.ts';
 
 /** Literals that nobody is shown as advice: `file`, or `file#name` for what is declared in one. */
 const others: Readonly<Record<string, readonly string[]>> = {
@@ -33,7 +33,7 @@ const files = readdirSync(root, { recursive: true, encoding: 'utf8' })
   .filter((name) => name.endsWith('.ts'))
   .sort();
 const named = new RegExp(
-  `linuxkit-builder (?:${[...verbs, 'completion', 'man', 'prepare', 'upgrade'].join('|')})(?![\\w-])`,
+  `linuxkit-builder (?:${[...commands, 'completion', 'man', 'prepare', 'upgrade'].join('|')})(?![\\w-])`,
 );
 
 /** Where a literal names a command, or lets a value do so: `file` and `file#name` for each declaration that it stands in. */

@@ -1,4 +1,4 @@
-/** What npm makes of a fresh clone, and every verb of it where nothing else of the clone is. */
+/** What npm makes of a fresh clone, and every command of it where nothing else of the clone is. */
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
@@ -120,7 +120,7 @@ async function run(
 /** Where they are found without a PATH. */
 const hasPrograms = tryProgram('mksquashfs', '') !== undefined;
 
-/** Every verb in an order in which each has something to do, and how it may end: without image, network and Nix. */
+/** Every command in an order in which each has something to do, and how it may end: without image, network and Nix. */
 const lives = (): readonly (readonly [words: string, ...codes: readonly number[]])[] => [
   [`configure --no-root --port ${port} -c 1 -m 1024 -s 4 --accelerator tcg`, 0],
   ['configure --dry-run', 0],
@@ -209,14 +209,14 @@ describe('the package', () => {
     ]);
   });
 
-  test('runs every verb, and none writes into it', async () => {
+  test('runs every command, and none writes into it', async () => {
     const before = files(installed);
     const aliases = aliasesIn((await run(['--help'])).said);
     expect(aliases).toContain('uninstall');
-    const verbs = [...verbsIn((await run(['completion', 'bash'])).said), ...aliases];
-    expect(verbs).toEqual(expect.arrayContaining(['ssh', 'ssh-config', 'image verify']));
+    const commands = [...commandsIn((await run(['completion', 'bash'])).said), ...aliases];
+    expect(commands).toEqual(expect.arrayContaining(['ssh', 'ssh-config', 'image verify']));
     const lines = lives().map(([line]) => line);
-    expect(notIn(lines, verbs)).toEqual([]);
+    expect(notIn(lines, commands)).toEqual([]);
     expect(notIn(['upgrade --check', 'image info'], ['up', 'image', 'image info'])).toEqual(['up']);
     const wrong: string[] = [];
     for (const [line, ...codes] of lives()) {
@@ -239,14 +239,14 @@ describe('the package', () => {
   });
 });
 
-/** The verbs that people see, as the completion of a shell knows them: `image build` is one. */
-const verbsIn = (script: string): string[] =>
-  [...script.matchAll(/ verb='?([a-z -]+?)'? ;;$/gm)].map(([, verb = '']) => verb);
+/** The commands that people see, as the completion of a shell knows them: `image build` is one. */
+const commandsIn = (script: string): string[] =>
+  [...script.matchAll(/ command='?([a-z -]+?)'? ;;$/gm)].map(([, command = '']) => command);
 
 /** Their other names, as the program's help has them: `list|ls`. */
 const aliasesIn = (help: string): string[] =>
   [...help.matchAll(/^ {2}[a-z-]+\|([a-z-]+) /gm)].map(([, alias = '']) => alias);
 
-/** Which of the verbs none of the lines begins with, word by word. */
-const notIn = (lines: readonly string[], verbs: readonly string[]): string[] =>
-  verbs.filter((verb) => !lines.some((line) => `${line} `.startsWith(`${verb} `)));
+/** Which of the commands none of the lines begins with, word by word. */
+const notIn = (lines: readonly string[], commands: readonly string[]): string[] =>
+  commands.filter((command) => !lines.some((line) => `${line} `.startsWith(`${command} `)));

@@ -30,8 +30,8 @@ export async function run(argv: readonly string[], world: World, version: string
   };
   const program = emptyProgram(world, version);
   const define = addCommands(program, context, (words) => run(words, world, version));
-  program.hook('preAction', (_, verb) => {
-    const named = verb.opts<DirectoryOption>();
+  program.hook('preAction', (_, command) => {
+    const named = command.opts<DirectoryOption>();
     directory = named.directory === undefined ? undefined : resolve(named.directory);
   });
   try {

@@ -15,7 +15,7 @@ export const buildsOption = [
   usualWait,
 ] as const;
 
-/** How a verb that ends the guest is called. `timeout`: in s. */
+/** How a command that ends the guest is called. `timeout`: in s. */
 export interface EndOptions {
   readonly now?: boolean;
   readonly timeout: number;

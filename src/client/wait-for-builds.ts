@@ -1,4 +1,4 @@
-/** What every verb does that ends the guest: waits for the builds that run in it. */
+/** What every command does that ends the guest: waits for the builds that run in it. */
 import type { Layout } from '../config/layout.ts';
 import type { Busy } from '../supervisor/daemon/control-protocol.ts';
 import type { CliContext } from '../command/context.ts';
@@ -33,7 +33,7 @@ export async function waitForBuilds(
   if (end === 'limit') context.err(`Timed out; ${atLimit}.`);
 }
 
-/** What a verb does after that wait. Where it fails the door is open again: whoever is held at it would be held for good. */
+/** What a command does after that wait. Where it fails the door is open again: whoever is held at it would be held for good. */
 export async function orLetIn<T>(
   layout: Layout,
   { clock }: Pick<CliContext, 'clock'>,

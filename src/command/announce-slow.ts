@@ -22,7 +22,7 @@ export async function saying<T>(
   }
 }
 
-/** Of every verb that ends the daemon. */
+/** Of every command that ends the daemon. */
 export const waitingForEnd = 'Waiting for the guest to shut down and the daemon to stop.';
 
 /** Of every command that another one has to wait for. */

@@ -1,4 +1,4 @@
-/** What a verb is given: the world as main found it. */
+/** What a command is given: the world as main found it. */
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { instance } from '../config/instance.ts';
@@ -36,30 +36,30 @@ export interface CliContext {
   /** The state directory that -d named, if any: what is shown names it in each command of ours. */
   readonly directory?: string | undefined;
   readonly isTTY: boolean;
-  /** Aborts at the first SIGINT, SIGTERM or SIGHUP, unless a verb listens to those itself. */
+  /** Aborts at the first SIGINT, SIGTERM or SIGHUP, unless a command listens to those itself. */
   readonly signal: AbortSignal;
   /** Aborts when nobody reads what is shown any more: for what shows something without end. */
   readonly unread?: AbortSignal;
   readonly clock: Clock;
   /** Takes the stop signals over from `signal`. */
   onStopSignal(listener: (name: StopSignal) => void): void;
-  /** The exit code to leave with when the verb is over. */
+  /** The exit code to leave with when the command is over. */
   exit(code: number): void;
 }
 
-/** Runs another verb with these words; its exit code. It tells what it does, and its failures, itself. */
+/** Runs another command with these words; its exit code. It tells what it does, and its failures, itself. */
 export type Perform = (words: readonly string[]) => Promise<number>;
 
 /** True where a terminal shows what we say and can be drawn on. */
 export const movesCursor = ({ isTTY, env }: Pick<CliContext, 'isTTY' | 'env'>): boolean =>
   isTTY && env['TERM'] !== 'dumb';
 
-/** Of each verb that works in a state directory. Absent: the usual one, or the only one that there is. */
+/** Of each command that works in a state directory. Absent: the usual one, or the only one that there is. */
 export interface DirectoryOption {
   readonly directory?: string;
 }
 
-/** The option that every verb has. */
+/** The option that every command has. */
 export const directoryOption = [
   '-d, --directory <dir>',
   `state directory (default: ~/.cache/${instance.stateDirectory})`,
@@ -67,7 +67,7 @@ export const directoryOption = [
 ] as const;
 
 /**
- * The state directory that a verb works on: -d, else LINUXKIT_BUILDER_DIR, else the default. Failed when its name is unfit, or when it
+ * The state directory that a command works on: -d, else LINUXKIT_BUILDER_DIR, else the default. Failed when its name is unfit, or when it
  * is another's, who would have us do as he likes.
  */
 export function layoutFor(
@@ -76,18 +76,18 @@ export function layoutFor(
   use: Use = 'change',
 ): Layout {
   const layout = namedLayout(options, context, use);
-  const places = systemPathsOf(context.env['LINUXKIT_BUILDER_TREE']);
+  const systemPaths = systemPathsOf(context.env['LINUXKIT_BUILDER_TREE']);
   // Root itself says whose that is; its group may ask.
-  const isDeclared = () => declaredBuilder(places)?.owner.directory === layout.root;
+  const isDeclared = () => declaredBuilder(systemPaths)?.owner.directory === layout.root;
   if ((use === 'look' || use === 'ask') && isDeclared()) return layout;
   checkTrust(layout, use, (line) => context.err(line));
   return layout;
 }
 
-/** What a verb that may ask another's daemon does beside that is for its owner alone: as root, too, which would write where he leads. */
+/** What a command that may ask another's daemon does beside that is for its owner alone: as root, too, which would write where he leads. */
 export function refuseOthers(layout: Layout, context: CliContext): void {
-  const places = systemPathsOf(context.env['LINUXKIT_BUILDER_TREE']);
-  const declared = declaredBuilder(places);
+  const systemPaths = systemPathsOf(context.env['LINUXKIT_BUILDER_TREE']);
+  const declared = declaredBuilder(systemPaths);
   const isDeclared = declared?.owner.directory === layout.root;
   if (isDeclared && declared.owner.uid !== process.geteuid?.())
     throw new Failed(isDeclaredElsewhere(declared));
@@ -99,8 +99,8 @@ function namedLayout(options: DirectoryOption, context: CliContext, use: Use): L
   const isNamed = options.directory ?? context.env['LINUXKIT_BUILDER_DIR'];
   // Without a builder of one's own that of the machine is meant, by what only looks and asks.
   const hasOwn = isNamed !== undefined || existsSync(layoutOf(meant).config);
-  const places = systemPathsOf(context.env['LINUXKIT_BUILDER_TREE']);
-  const declared = hasOwn ? undefined : declaredBuilder(places);
+  const systemPaths = systemPathsOf(context.env['LINUXKIT_BUILDER_TREE']);
+  const declared = hasOwn ? undefined : declaredBuilder(systemPaths);
   if (declared !== undefined && use !== 'look' && use !== 'ask')
     throw new Failed(isDeclaredElsewhere(declared));
   const root = declared?.owner.directory ?? meant;
@@ -135,14 +135,14 @@ export const isDeclaredElsewhere = ({ owner, declared }: Installed): Failure => 
 /** One builder has one name, the one that Nix knows; and where the default is none of a builder's, that of the user's is meant. */
 export function directoryMeant({ directory }: DirectoryOption, context: CliContext): string {
   const { env, home } = context;
-  const places = systemPathsOf(env['LINUXKIT_BUILDER_TREE']);
+  const systemPaths = systemPathsOf(env['LINUXKIT_BUILDER_TREE']);
   const given = directory ?? env['LINUXKIT_BUILDER_DIR'];
   if (given === '') throw new Failed(emptyVariable);
   // A directory given in a terminal is meant from where that terminal is.
-  if (given !== undefined) return knownName(resolve(given), places);
+  if (given !== undefined) return knownName(resolve(given), systemPaths);
   const usual = defaultStateDirectory(env, home);
-  const other = elsewhereThan(usual, places);
-  if (other === undefined) return knownName(usual, places);
+  const other = elsewhereThan(usual, systemPaths);
+  if (other === undefined) return knownName(usual, systemPaths);
   context.err(usingYours(usual, other));
   return other;
 }
@@ -157,8 +157,8 @@ const emptyVariable: Failure = {
 
 /** The directory that a command of ours has to name to get to this builder; undefined where it gets there without. */
 export function unlessUsual({ root }: Layout, { env, home }: CliContext): string | undefined {
-  const places = systemPathsOf(env['LINUXKIT_BUILDER_TREE']);
-  return root === knownName(defaultStateDirectory(env, home), places) ? undefined : root;
+  const systemPaths = systemPathsOf(env['LINUXKIT_BUILDER_TREE']);
+  return root === knownName(defaultStateDirectory(env, home), systemPaths) ? undefined : root;
 }
 
 /** `usual`: the directory that would have been taken; `other`: the one in which there is a builder. */

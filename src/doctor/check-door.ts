@@ -82,12 +82,14 @@ const otherPort = (port: number): Text =>
   advice`, or another port: ${ours('configure', `--port ${port < 65535 ? port + 1 : port - 1}`)}`;
 
 /** Where the daemon says that it listens; before it does, where it is to. */
-function placeOf({ status, config, places }: DoctorFacts): DoorPlace {
+function placeOf({ status, config, systemPaths }: DoctorFacts): DoorPlace {
   const { door: told } = status();
   if (told?.socket !== undefined) return { kind: 'unix', path: told.socket };
   if (told?.port !== undefined) return { kind: 'tcp', port: told.port };
   const { door, port } = config();
-  return door === 'tcp' ? { kind: 'tcp', port } : { kind: 'unix', path: places.roots.doorSocket };
+  return door === 'tcp'
+    ? { kind: 'tcp', port }
+    : { kind: 'unix', path: systemPaths.roots.doorSocket };
 }
 
 const whereIs = (place: DoorPlace) => ({

@@ -30,13 +30,13 @@ import { rootSsh, userSsh } from '../nix/ssh/user-ssh.ts';
 
 /** What configure would write. */
 async function builderOf(facts: DoctorFacts): Promise<Builder> {
-  const { layout, places, config, nix } = facts;
+  const { layout, systemPaths, config, nix } = facts;
   const { host } = readIdentity(layout);
   return {
     layout,
-    places,
+    systemPaths,
     config: config(),
-    proxy: knownProxy(config(), places.roots, readIfThere(layout.sshConfig) ?? ''),
+    proxy: knownProxy(config(), systemPaths.roots, readIfThere(layout.sshConfig) ?? ''),
     settingsText: readIfThere(layout.config) ?? '',
     hostPublicKey: host.public,
     owner: ownerHere(layout.root),
@@ -53,7 +53,7 @@ export async function yourFiles(facts: DoctorFacts): Promise<CheckVerdict> {
   const changes = needs.changes.filter((change) => !isHarmless(change, facts));
   const [first] = needs.byHand;
   if (first !== undefined) return changedByHand(first);
-  const config = join(facts.places.home, '.ssh/config');
+  const config = join(facts.systemPaths.home, '.ssh/config');
   if (isOpenToOthers(config))
     return {
       kind: 'bad',
@@ -95,7 +95,7 @@ export async function rootsFiles(facts: DoctorFacts): Promise<CheckVerdict> {
     return { kind: 'bad', code: 'root-drift', what: sentence, why, remedy };
   }
   if (first !== undefined) return changedByHand(first);
-  const { nix, directory, ssh: config } = facts.places.roots;
+  const { nix, directory, ssh: config } = facts.systemPaths.roots;
   const [listed] = await openedByLists([nix, directory, dirname(config)], 'change');
   if (listed !== undefined) return listedVerdict(listed, 'root');
   return isAsBefore(needs) ? ofThePreviousRelease : sameAsYours(needs.request.door);

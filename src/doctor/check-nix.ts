@@ -43,14 +43,14 @@ export const nixChecks = (facts: DoctorFacts): readonly Check[] => [
 
 const configure = ours('configure');
 
-async function nix({ nix, places }: DoctorFacts): Promise<CheckVerdict> {
+async function nix({ nix, systemPaths }: DoctorFacts): Promise<CheckVerdict> {
   const variant = await nix();
   if (variant === undefined)
     return {
       kind: 'bad',
       code: 'nix-missing',
       what: 'Nix is not installed on this machine.',
-      why: `Neither a nix program nor /nix was found; its settings would be in ${places.etcNix}.`,
+      why: `Neither a nix program nor /nix was found; its settings would be in ${systemPaths.etcNix}.`,
       remedy: 'Install it: https://nixos.org/download',
     };
   return variant.broken === undefined
@@ -65,10 +65,10 @@ async function nix({ nix, places }: DoctorFacts): Promise<CheckVerdict> {
 }
 
 async function nixSettings(facts: DoctorFacts): Promise<CheckVerdict> {
-  const { context, places, tree, config, nix } = facts;
+  const { context, systemPaths, tree, config, nix } = facts;
   const { system } = config();
   const [worst, ...others] = nixConflicts({
-    places,
+    systemPaths,
     tree,
     variant: await nix(),
     system,
@@ -101,15 +101,20 @@ export const noConflict: CheckVerdict = {
 export const onlyByRoot = (path: string, why: string): string =>
   `${path} cannot be read (${why}), except by root`;
 
-async function machinesLine({ context, places, tree, nix }: DoctorFacts): Promise<CheckVerdict> {
-  const { machines: path } = places.roots;
+async function machinesLine({
+  context,
+  systemPaths,
+  tree,
+  nix,
+}: DoctorFacts): Promise<CheckVerdict> {
+  const { machines: path } = systemPaths.roots;
   const others = new OthersFiles();
   const text = others.read(path) ?? '';
   const why = others.unread.get(path);
   if (why !== undefined)
     return { kind: 'not-asked', code: 'machines-unreadable', why: onlyByRoot(path, why) };
   const variant = await nix();
-  const [bad] = listFaultsOf({ places, tree, variant, env: context.env }, others);
+  const [bad] = listFaultsOf({ systemPaths, tree, variant, env: context.env }, others);
   if (bad === undefined) return entryVerdict(path, withIncluded(text, others.read));
   return {
     kind: 'bad',

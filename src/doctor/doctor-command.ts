@@ -20,7 +20,7 @@ interface DoctorOptions extends DirectoryOption {
 }
 
 /** `doctor`: everything between you and a finished build, in the order in which it rests on each other. */
-export function doctorVerb(command: Command, context: CliContext): void {
+export function doctorCommand(command: Command, context: CliContext): void {
   command
     .option(...directoryOption)
     .option('--json', 'print the findings as JSON')

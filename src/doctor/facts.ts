@@ -22,7 +22,7 @@ export interface DoctorFacts {
   readonly layout: Layout;
   readonly context: CliContext;
   readonly tree: string;
-  readonly places: SystemPaths;
+  readonly systemPaths: SystemPaths;
   /** Asks ssh what its configuration comes to. */
   readonly asker: SshAsker;
   /** The settings; fails where they cannot be read. */
@@ -54,7 +54,7 @@ export function doctorFacts(layout: Layout, context: CliContext): DoctorFacts {
     layout,
     context,
     tree,
-    places: systemPathsOf(tree),
+    systemPaths: systemPathsOf(tree),
     asker: new SshAsker(context.signal),
     config,
     driver: () => driverFor({ config: config(), layout, path }),

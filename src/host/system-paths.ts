@@ -54,9 +54,9 @@ export function systemPathsOf(tree = ''): SystemPaths {
   return withRoots({ home: at(thisUser().home), rootHome: at(rootHome()), etcNix: at('/etc/nix') });
 }
 
-export const withRoots = (places: Omit<SystemPaths, 'roots'>): SystemPaths => ({
-  ...places,
-  roots: rootPaths(places),
+export const withRoots = (systemPaths: Omit<SystemPaths, 'roots'>): SystemPaths => ({
+  ...systemPaths,
+  roots: rootPaths(systemPaths),
 });
 
 function rootHome(): string {

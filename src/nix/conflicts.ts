@@ -18,7 +18,7 @@ export interface NixConflictOptions extends NixOptions {
 /** All of them, worst first. */
 export function nixConflicts(options: NixConflictOptions): NixConflict[] {
   const { variant } = options;
-  const { machines } = options.places.roots;
+  const { machines } = options.systemPaths.roots;
   const others = new OthersFiles();
   const { read } = others;
   const { daemons, yours } = nixesHere(options, others);
@@ -46,12 +46,12 @@ const worstFirst = (all: readonly NixConflict[]): NixConflict[] => [
 ];
 
 /** Settings with which Nix does nothing at all. */
-function refusals({ variant, places }: NixConflictOptions): NixConflict[] {
+function refusals({ variant, systemPaths }: NixConflictOptions): NixConflict[] {
   if (variant?.refused === undefined) return [];
   const { whose, words: quotes } = variant.refused;
   const { message, hint } = {
     all: {
-      message: `Nix refuses the settings in ${places.roots.nixConf}, or in a file that it includes, so nothing can be built.`,
+      message: `Nix refuses the settings in ${systemPaths.roots.nixConf}, or in a file that it includes, so nothing can be built.`,
       hint: 'Fix what Nix names when you run: nix --version',
     },
     daemon: {

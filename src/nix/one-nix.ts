@@ -8,7 +8,7 @@ import type { NixVariant } from './variant.ts';
 
 /** Whose settings are read. */
 export interface NixOptions {
-  readonly places: SystemPaths;
+  readonly systemPaths: SystemPaths;
   readonly tree: string;
   readonly variant: NixVariant | undefined;
   readonly env: NodeJS.ProcessEnv;
@@ -52,7 +52,7 @@ export function nixesHere(
   );
   const inAll = finder([...files.daemons, ...files.yours], ofYou('NIX_CONFIG'), others);
   const inYours = finder(files.yours, ofYou('NIX_CONFIG'), others);
-  const { etcNix } = options.places;
+  const { etcNix } = options.systemPaths;
   const here = { etcNix, isSingle, isRoot: process.geteuid?.() === 0 };
   return {
     daemons: { ...here, whose: 'all', find: isSingle ? inAll : inDaemon, variable: ofDaemon },
@@ -79,8 +79,8 @@ function finder(paths: readonly string[], said: Variable | undefined, others: Ot
  * Where Nix looks (loadConfFile): nix.conf, then files of whoever runs it, then NIX_CONFIG; what is read later counts. The daemon is root;
  * without one it is you, and then yours count for every build.
  */
-function settingFiles({ places, tree, env }: NixOptions) {
-  const { home, rootHome } = places;
+function settingFiles({ systemPaths, tree, env }: NixOptions) {
+  const { home, rootHome } = systemPaths;
   const at = (path: string) => join(tree === '' ? '/' : tree, path);
   const conf = (folder: string) => join(folder, 'nix/nix.conf');
   const own = env['XDG_CONFIG_HOME'];
@@ -90,7 +90,7 @@ function settingFiles({ places, tree, env }: NixOptions) {
     named === undefined
       ? [conf(own === undefined ? join(home, '.config') : at(own)), ...shared.map(at).map(conf)]
       : named.split(':').filter(Boolean).map(at);
-  const daemons = [places.roots.nixConf, conf(join(rootHome, '.config'))];
+  const daemons = [systemPaths.roots.nixConf, conf(join(rootHome, '.config'))];
   return {
     daemons,
     // Of several the first goes before the others, so that it is read last.

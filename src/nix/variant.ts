@@ -38,9 +38,9 @@ export async function findNix({ env, signal }: CliContext): Promise<NixVariant |
   const tree = env['LINUXKIT_BUILDER_TREE'] ?? '';
   const nix = tryProgram('nix', env['PATH']);
   if (nix === undefined) return detectNix(tree, undefined);
-  const places = systemPathsOf(tree);
+  const systemPaths = systemPathsOf(tree);
   const daemons = daemonVariable('NIX_CONFIG', tree, new OthersFiles());
-  const asked = { nix, env, places, tree, daemons: daemons && unescaped(daemons), signal };
+  const asked = { nix, env, systemPaths, tree, daemons: daemons && unescaped(daemons), signal };
   const { said, ...wrong } = await askVersion(asked);
   const variant = detectNix(tree, said);
   return variant && { ...variant, ...wrong };

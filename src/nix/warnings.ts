@@ -10,12 +10,12 @@ import { describeListFault, listFaults } from './settings/list-faults.ts';
 
 /** One sentence or two for each, with what to do. */
 export function warningsOf(options: NixConflictOptions): string[] {
-  const { places } = options;
+  const { systemPaths } = options;
   return [
-    ...(existsSync(places.etcNix)
+    ...(existsSync(systemPaths.etcNix)
       ? []
       : [
-          `${places.etcNix} does not exist, so Nix is probably not installed on this machine. Install it: https://nixos.org/download`,
+          `${systemPaths.etcNix} does not exist, so Nix is probably not installed on this machine. Install it: https://nixos.org/download`,
         ]),
     ...listFaultsOf(options).map(({ words }) => words),
     ...nixConflicts(options)
@@ -23,7 +23,7 @@ export function warningsOf(options: NixConflictOptions): string[] {
       .map(({ message, hint, quotes }) =>
         [message, ...(quotes === undefined ? [] : [`Nix says: ${quotes}.`]), hint].join(' '),
       ),
-    ...modeWarnings(join(places.home, '.ssh/config')),
+    ...modeWarnings(join(systemPaths.home, '.ssh/config')),
   ];
 }
 
@@ -33,7 +33,7 @@ export function listFaultsOf(
   others = new OthersFiles(),
 ): { readonly file: string; readonly words: string }[] {
   const builders = nixesHere(options, others).daemons.find('builders');
-  const faults = listFaults({ machines: options.places.roots.machines, builders, others });
+  const faults = listFaults({ machines: options.systemPaths.roots.machines, builders, others });
   return faults.flatMap((fault) => {
     const words = describeListFault(fault, options.variant);
     return words === undefined ? [] : [{ file: fault.file, words }];

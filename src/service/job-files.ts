@@ -46,13 +46,13 @@ export function declaredJob(context: CliContext): DeclaredJob | undefined {
   const { plist, launcher, unit } = jobPaths(context);
   const tree = treeOf(context);
   const others = new OthersFiles();
-  const places = [
+  const candidates = [
     { kind: 'launchd', scope: 'system', path: systemJobPath('launchd', tree) },
     { kind: 'systemd', scope: 'system', path: systemJobPath('systemd', tree) },
     { kind: 'launchd', scope: 'user', path: plist },
     { kind: 'systemd', scope: 'user', path: unit },
   ] as const;
-  return places.flatMap((place) => {
+  return candidates.flatMap((place) => {
     const text = others.read(place.path) ?? '';
     const isOurs = [jobMark, xmlText(launcher), unitHead].some((mark) => text.includes(mark));
     const job = isOurs ? undefined : declaredIn(text, place);

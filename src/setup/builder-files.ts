@@ -22,7 +22,7 @@ import { OthersFiles } from '../system/files/others-files.ts';
 /** All that the host's files are made from. */
 export interface Builder {
   readonly layout: Layout;
-  readonly places: SystemPaths;
+  readonly systemPaths: SystemPaths;
   readonly config: Config;
   /** What config.json shall hold. */
   readonly settingsText: string;
@@ -42,7 +42,7 @@ export interface Builder {
 
 /** The files of the user who owns the daemon, in the order in which they are written. */
 function userFiles(builder: Builder): readonly WantedFile[] {
-  const { layout, config, places } = builder;
+  const { layout, config, systemPaths } = builder;
   const ours = { mode: 0o600, directoryMode: 0o700, byHand: '' };
   const whole = (path: string, purpose: string, text: string): WantedFile => ({
     ...ours,
@@ -60,7 +60,7 @@ function userFiles(builder: Builder): readonly WantedFile[] {
     takenBack: builder.takenBack ?? [],
   });
   const include = includeFile(
-    join(places.home, '.ssh/config'),
+    join(systemPaths.home, '.ssh/config'),
     includeLine(layout.sshConfig),
     'your ssh configuration, which includes the file above',
     builder.takenIn,
@@ -72,7 +72,9 @@ function userFiles(builder: Builder): readonly WantedFile[] {
     whole(layout.machines, "the builder's line, for nix-build --builders @FILE", machines),
     whole(layout.config, "the builder's settings", builder.settingsText),
     // Where root owns the daemon, root's own part says the same.
-    ...(places.home === places.rootHome || isOthersDoing(include, builder) ? [] : [include]),
+    ...(systemPaths.home === systemPaths.rootHome || isOthersDoing(include, builder)
+      ? []
+      : [include]),
     ...builder.service,
   ];
 }
@@ -115,7 +117,7 @@ function includeFile(
 
 /** What root has to be told. */
 export function rootRequest({
-  places,
+  systemPaths,
   config,
   ...builder
 }: Omit<Builder, 'layout' | 'settingsText' | 'service' | 'takenIn' | 'takenBack'>): RootRequest {
@@ -126,7 +128,7 @@ export function rootRequest({
   const systems = { system, extraSystems };
   const ofLine = { ...systems, maxJobs, features, mandatoryFeatures, speedFactor, protocol };
   const told = { door, port, holdSeconds, ...ofLine, hostPublicKey };
-  return { paths: places.roots, owner, keeper, proxy, ...told };
+  return { paths: systemPaths.roots, owner, keeper, proxy, ...told };
 }
 
 /** How the user's files stand. Failed `cannot-read` where one of them cannot be seen. */

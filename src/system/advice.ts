@@ -5,7 +5,7 @@
 import { shellWord } from './shell.ts';
 
 /** The commands that work in a state directory, as they are typed. */
-export const verbs = [
+export const commands = [
   'boot-report',
   'configure',
   'console',
@@ -40,11 +40,11 @@ export const verbs = [
   'verdicts',
   'wait',
 ] as const;
-type Verb = (typeof verbs)[number];
+type CommandName = (typeof commands)[number];
 
 /** One command of this program, with what is typed behind it. */
 interface OwnCommand {
-  readonly verb: Verb;
+  readonly command: CommandName;
   readonly rest: string;
 }
 
@@ -63,7 +63,7 @@ export class Advice {
   for(directory: string | undefined): string {
     const where = directory === undefined ? '' : ` -d ${shellWord(directory)}`;
     const shown = (part: string | OwnCommand) =>
-      typeof part === 'string' ? part : `linuxkit-builder ${part.verb}${where}${part.rest}`;
+      typeof part === 'string' ? part : `linuxkit-builder ${part.command}${where}${part.rest}`;
     return this.parts.map(shown).join('');
   }
 
@@ -74,11 +74,12 @@ export class Advice {
 }
 
 /** A command of this program; `rest`: its options and arguments. */
-export const ours = (verb: Verb, rest = ''): Advice =>
-  new Advice([{ verb, rest: rest === '' ? '' : ` ${rest}` }]);
+export const ours = (command: CommandName, rest = ''): Advice =>
+  new Advice([{ command, rest: rest === '' ? '' : ` ${rest}` }]);
 
 /** The same for one certain builder, whatever its reader named; `where`: its directory, quoted. */
-export const oursIn = (where: string, verb: Verb): string => plainly(ours(verb, `-d ${where}`));
+export const oursIn = (where: string, command: CommandName): string =>
+  plainly(ours(command, `-d ${where}`));
 
 /** Tag of a template that may have {@link ours} and other texts in it. */
 export const advice = (fixed: TemplateStringsArray, ...values: (Text | number)[]): Advice =>

@@ -77,13 +77,13 @@ export async function playArrival(
   await rig.cli(beside === 'suspend' ? 'resume' : 'suspend');
   const begun = await rig.reaches(beside === 'suspend' ? 'ready' : 'away');
   const before = log.length;
-  const verb = () => (beside === 'absence' ? undefined : rig.begin(beside));
-  const first = afterMs < 0 ? undefined : verb();
+  const command = () => (beside === 'absence' ? undefined : rig.begin(beside));
+  const first = afterMs < 0 ? undefined : command();
   if (afterMs > 0) await pause(afterMs);
   const from = performance.now();
   const build = host.build(name);
   if (afterMs < 0) await pause(-afterMs);
-  const told = first ?? verb();
+  const told = first ?? command();
   const end = await build.ended;
   const tookMs = performance.now() - from;
   await told?.ended;

@@ -45,11 +45,11 @@ _linuxkit_builder; printf '%s\\n' "\${COMPREPLY[@]}"`;
 }
 
 describe('bash completes', needs({ programs: ['bash'] }), () => {
-  test('verbs', async () => {
+  test('commands', async () => {
     expect(await offered('st')).toEqual(['status', 'start', 'stop']);
     expect(await offered('')).toContain('unconfigure');
   });
-  test('options of a verb', async () => {
+  test('options of a command', async () => {
     expect(await offered('configure', '--no')).toEqual([
       '--no-keep-awake',
       '--no-autostart',
@@ -57,7 +57,7 @@ describe('bash completes', needs({ programs: ['bash'] }), () => {
     ]);
     expect(await offered('doctor', '--f')).toEqual(['--faults', '--fix']);
   });
-  test('verbs below a verb, and their options', async () => {
+  test('commands below a command, and their options', async () => {
     expect(await offered('image', '')).toEqual(expect.arrayContaining(['build', 'verify']));
     expect(await offered('image', 'build', '--up')).toEqual(['--update']);
   });
@@ -101,7 +101,7 @@ test('fish completes', needs({ programs: ['fish'] }), () =>
 );
 
 describe('the manual page', () => {
-  test('has every verb with its options, examples and the exit codes', async () => {
+  test('has every command with its options, examples and the exit codes', async () => {
     const page = await printed('man');
     for (const words of ['configure', 'image build', 'explain', 'boot\\-report'])
       expect(page).toContain(`.SS "${words} `);
@@ -118,7 +118,7 @@ describe('the manual page', () => {
   });
 });
 
-test('each verb, and each verb below one, has an example in its help', async () => {
+test('each command, and each command below one, has an example in its help', async () => {
   const below = async (words: readonly string[]): Promise<string[][]> => {
     const help = await printed(...words, '--help');
     const list = help.replace(/^Arguments:\n( .*\n)*/m, '');
@@ -126,9 +126,9 @@ test('each verb, and each verb below one, has an example in its help', async () 
     const found = names.filter((name) => name !== 'help').map((name) => [...words, name]);
     return [...found, ...(await Promise.all(found.map(below))).flat()];
   };
-  const verbs = await below([]);
-  expect(verbs.map((words) => words.join(' ')).sort()).toEqual(Object.keys(examples).sort());
-  for (const words of verbs) expect(await printed(...words, '--help')).toContain('Examples:');
+  const commands = await below([]);
+  expect(commands.map((words) => words.join(' ')).sort()).toEqual(Object.keys(examples).sort());
+  for (const words of commands) expect(await printed(...words, '--help')).toContain('Examples:');
 });
 
 async function withFile(text: string, work: (path: string) => Promise<void>): Promise<void> {

@@ -15,7 +15,7 @@ import { plainly } from '../../src/system/advice.ts';
 // link, a name in a different case, or one with a trailing slash. Each command uses the name under which the builder
 // is registered with Nix.
 describe('a builder by another name', needs('root'), () => {
-  test('is the same to every verb', async () => {
+  test('is the same to every command', async () => {
     using rig = configureRig();
     const { root } = rig.layout;
     await rig.run('-q');
@@ -44,7 +44,7 @@ describe('a builder by another name', needs('root'), () => {
     mkdirSync(real);
     symlinkSync(real, link);
     await rig.runWith(env, '-q', '-d', link);
-    expect(knownDirectory(rig.places)).toBe(link);
+    expect(knownDirectory(rig.systemPaths)).toBe(link);
     expect(layoutFor({ directory: real }, contextOf(env)).root).toBe(link);
     // The link leads elsewhere now: another directory is another builder.
     renameSync(real, `${real}.away`);
@@ -101,12 +101,12 @@ describe('a builder that is not where the default is now', needs('root'), () => 
 
 test('two directories are the same by what they are', () => {
   using rig = configureRig();
-  expect(isSame(rig.places.home, `${rig.places.home}/.`)).toBe(true);
-  expect(isSame(rig.places.home, rig.tree)).toBe(false);
+  expect(isSame(rig.systemPaths.home, `${rig.systemPaths.home}/.`)).toBe(true);
+  expect(isSame(rig.systemPaths.home, rig.tree)).toBe(false);
   expect(isSame('/none', '/none/such')).toBe(false);
 });
 
-/** What a verb is given, as far as a directory's name goes. */
+/** What a command is given, as far as a directory's name goes. */
 const contextOf = (env: NodeJS.ProcessEnv, said: string[] = []): CliContext => ({
   env,
   home: '/nonexistent',

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { diskVerbs, deletedDisk, noDisk } from '../../src/cli/guest/disk-command.ts';
+import { diskCommands, deletedDisk, noDisk } from '../../src/cli/guest/disk-command.ts';
 import { layoutOf, type Layout } from '../../src/config/layout.ts';
 import { exposureOf, recordBlank, recordGuest } from '../../src/supervisor/disk/disk-record.ts';
 import { readRejection } from '../../src/supervisor/start/image-choice.ts';
@@ -30,7 +30,7 @@ afterEach(() => removeTree(layout.root));
 async function disk(...argv: string[]): Promise<{ out: string; failure: Failure | undefined }> {
   let out = '';
   const program = new Command().exitOverride();
-  diskVerbs(program.command('disk'), {
+  diskCommands(program.command('disk'), {
     env: {},
     home: '/nonexistent',
     assets: '/nonexistent',

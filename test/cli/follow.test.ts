@@ -181,10 +181,10 @@ describe('logs -f', () => {
   });
 });
 
-test.each(['console', 'logs'])('%s -f ends when nobody reads it any more', async (verb) => {
-  const path = verb === 'console' ? layout.consoleLog : layout.log;
+test.each(['console', 'logs'])('%s -f ends when nobody reads it any more', async (command) => {
+  const path = command === 'console' ? layout.consoleLog : layout.log;
   writeFileSync(path, 'first\n');
-  const shown = new Running([verb, '-f']);
+  const shown = new Running([command, '-f']);
   await shown.lines(1);
   shown.hangUp();
   appendFileSync(path, 'second\n');

@@ -26,8 +26,8 @@ afterEach(() => {
   removeTree(layout.root);
 });
 
-/** Runs a verb beside a daemon that answers so; what both said, and the daemon was asked. */
-async function verb(name: string, answers: Partial<Commands> = {}, ...argv: string[]) {
+/** Runs a command beside a daemon that answers so; what both said, and the daemon was asked. */
+async function command(name: string, answers: Partial<Commands> = {}, ...argv: string[]) {
   const asked: string[] = [];
   const heard = Object.fromEntries(
     Object.entries({ ...calm, ...answers }).map(([command, answer]) => [
@@ -68,9 +68,9 @@ const punch = () => {
 describe('gc', () => {
   test('holds new connections, deletes, and says what store and disk take then', async () => {
     const gc = () => (punch(), collected);
-    expect(await verb('gc', { gc })).toEqual({
+    expect(await command('gc', { gc })).toEqual({
       code: 0,
-      // The daemon lets in whoever waits: the verb may have been killed by then.
+      // The daemon lets in whoever waits: the command may have been killed by then.
       asked: ['resume', 'drain', 'gc'],
       said: [expect.stringMatching(/ 1\.00 GiB; .* 0\.00 GiB .*\(0\.06 GiB before\)\.$/)],
     });
@@ -78,14 +78,14 @@ describe('gc', () => {
 
   test('that a build has ended says so, and how to go on', async () => {
     const gc = () => ({ ...collected, isDone: false });
-    const { code, said } = await verb('gc', { gc });
+    const { code, said } = await command('gc', { gc });
     expect([code, said.at(-1)]).toEqual([Exit.temporary, expect.stringContaining('To continue:')]);
   });
 
   test('deletes nothing while somebody is in, and lets new connections in again', async () => {
     const drain = () => ({ ...nobody, open: 1, loggedIn: 1 });
     const busy = { drain, door: drain, guest: () => ({ builds: 1 }) };
-    const { code, asked, said } = await verb('gc', busy, '--timeout', '0.01');
+    const { code, asked, said } = await command('gc', busy, '--timeout', '0.01');
     expect(code).toBe(Exit.temporary);
     expect(asked).not.toContain('gc');
     expect(asked.at(-1)).toBe('undrain');
@@ -94,7 +94,7 @@ describe('gc', () => {
 
   test('lets new connections in again where the guest could not', async () => {
     const failure = { kind: 'guest-in-use', message: 'No.', hint: 'h', exit: Exit.temporary };
-    const { code, asked } = await verb('gc', { gc: () => Promise.reject(new Failed(failure)) });
+    const { code, asked } = await command('gc', { gc: () => Promise.reject(new Failed(failure)) });
     expect(code).not.toBe(0);
     expect(asked.at(-1)).toBe('undrain');
   });
@@ -106,7 +106,7 @@ describe('trim', () => {
     const status = () => ({ ...statusOf(isAway ? 'away' : 'ready') });
     const resume = () => ((isAway = false), { was: 'away' as const });
     const trim = () => (punch(), { goesBack: true });
-    expect(await verb('trim', { status, resume, trim })).toEqual({
+    expect(await command('trim', { status, resume, trim })).toEqual({
       code: 0,
       asked: ['resume', 'trim'],
       said: [`! ${startingGuest}`, expect.stringMatching(/ 0\.00 GiB .*\(0\.06 GiB before\)\.$/)],
@@ -114,7 +114,7 @@ describe('trim', () => {
   });
 
   test('says so where the disk takes nothing', async () => {
-    const { code, said } = await verb('trim', { trim: () => ({ goesBack: false }) });
+    const { code, said } = await command('trim', { trim: () => ({ goesBack: false }) });
     expect(code).toBe(Exit.unavailable);
     expect(said.join('\n')).toContain('cannot return free disk space');
   });

@@ -13,7 +13,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { imageVerbs } from '../../src/cli/image/image-command.ts';
+import { imageCommands } from '../../src/cli/image/image-command.ts';
 import { infoLines, verifiedWords } from '../../src/cli/image/image-words.ts';
 import { plainly } from '../../src/system/advice.ts';
 import { systemClock } from '../../src/system/time/clock.ts';
@@ -65,7 +65,7 @@ interface Outcome {
 async function image(...argv: string[]): Promise<Outcome> {
   const said = { out: '', err: '' };
   const program = new Command().exitOverride().configureOutput({ writeErr: () => undefined });
-  imageVerbs(program.command('image'), {
+  imageCommands(program.command('image'), {
     env,
     home: '/nonexistent',
     assets: directory,
@@ -363,8 +363,8 @@ describe('image verify and image info', () => {
   });
 
   test('say what is missing and how to make it', async () => {
-    for (const verb of ['verify', 'info'])
-      expect((await image(verb)).failure).toMatchObject({
+    for (const command of ['verify', 'info'])
+      expect((await image(command)).failure).toMatchObject({
         kind: 'image-missing',
         hint: saying('linuxkit-builder image build'),
       });

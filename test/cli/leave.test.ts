@@ -77,14 +77,14 @@ describe('a slow reader', { timeout: 120_000 }, () => {
     megabyteFirst = preloaded('megabyte', code);
   });
 
-  const verbs = Object.keys(examples).filter((verb) => verb !== '');
-  test('there are verbs', () => expect(verbs.length).toBeGreaterThan(12));
+  const commands = Object.keys(examples).filter((command) => command !== '');
+  test('there are commands', () => expect(commands.length).toBeGreaterThan(12));
 
-  test.concurrent.each(verbs)('of %s, behind a megabyte', async (verb) => {
-    const { code, said, shown } = await slowly([...verb.split(' '), '--help'], megabyteFirst);
+  test.concurrent.each(commands)('of %s, behind a megabyte', async (command) => {
+    const { code, said, shown } = await slowly([...command.split(' '), '--help'], megabyteFirst);
     expect({ code, said }).toEqual({ code: 0, said: '' });
     expect(shown.indexOf('\n')).toBe(megabyte);
-    expect(shown).toContain(`Usage: linuxkit-builder ${verb}`);
+    expect(shown).toContain(`Usage: linuxkit-builder ${command}`);
     expect(shown.endsWith('\n')).toBe(true);
   });
 

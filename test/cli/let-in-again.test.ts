@@ -1,13 +1,13 @@
-/** A verb that waits for builds and then fails leaves a door that is open: its client would be held for good. */
+/** A command that waits for builds and then fails leaves a door that is open: its client would be held for good. */
 import { mkdirSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { CliContext } from '../../src/command/context.ts';
-import { suspendVerb } from '../../src/cli/guest/suspend-commands.ts';
-import { restartVerb } from '../../src/cli/daemon/restart-command.ts';
-import { stopVerb } from '../../src/cli/daemon/run-commands.ts';
+import { suspendCommand } from '../../src/cli/guest/suspend-commands.ts';
+import { restartCommand } from '../../src/cli/daemon/restart-command.ts';
+import { stopCommand } from '../../src/cli/daemon/run-commands.ts';
 import { layoutOf, type Layout } from '../../src/config/layout.ts';
 import { openControl, type Commands } from '../../src/supervisor/daemon/control.ts';
 import type { Control } from '../../src/supervisor/daemon/control-socket.ts';
@@ -46,7 +46,7 @@ afterEach(() => {
   removeTree(layout.root);
 });
 
-async function failureIn(verb: string): Promise<Failure> {
+async function failureIn(command: string): Promise<Failure> {
   const program = new Command().exitOverride();
   const nothing = () => undefined;
   const context: CliContext = {
@@ -61,11 +61,11 @@ async function failureIn(verb: string): Promise<Failure> {
     exit: nothing,
     signal: new AbortController().signal,
   };
-  stopVerb(program.command('stop'), context);
-  restartVerb(program.command('restart'), context);
-  suspendVerb(program.command('suspend'), context);
-  return program.parseAsync([verb, '-d', layout.root], { from: 'user' }).then(
-    () => expect.fail(`${verb} cannot succeed`),
+  stopCommand(program.command('stop'), context);
+  restartCommand(program.command('restart'), context);
+  suspendCommand(program.command('suspend'), context);
+  return program.parseAsync([command, '-d', layout.root], { from: 'user' }).then(
+    () => expect.fail(`${command} cannot succeed`),
     (error: unknown) => failureOf(error),
   );
 }
@@ -76,8 +76,8 @@ test.each([
   ['suspend', 'daemon-refused'],
   ['restart', 'daemon-refused'],
   ['stop', undefined],
-])('%s', async (verb, kind) => {
-  const failure = await failureIn(verb);
+])('%s', async (command, kind) => {
+  const failure = await failureIn(command);
   if (kind !== undefined) expect(failure).toMatchObject({ kind });
   expect(asked).toEqual(['drain', 'undrain']);
 });

@@ -5,7 +5,7 @@ import { configureRig } from '../setup/configure-rig.ts';
 import { needs } from '../needs.ts';
 
 type Rig = ReturnType<typeof configureRig>;
-const verb = (rig: Rig, ...argv: string[]) =>
+const command = (rig: Rig, ...argv: string[]) =>
   rig.anyWith({ LINUXKIT_BUILDER_TREE: rig.tree }, ...argv, '-d', rig.layout.root);
 
 describe('of a machine', needs('root'), () => {
@@ -23,7 +23,7 @@ describe('of a machine', needs('root'), () => {
       '--system',
       'x86_64-linux',
     );
-    const { out } = await verb(rig, 'list', '--json');
+    const { out } = await command(rig, 'list', '--json');
     const builder = {
       directory: rig.layout.root,
       phase: 'gone',
@@ -35,7 +35,7 @@ describe('of a machine', needs('root'), () => {
       port: 24999,
     };
     expect(JSON.parse(out[0] ?? '')).toEqual({ version: 1, builders: [builder] });
-    const [heads = '', line = '', ...more] = (await verb(rig, 'list')).out;
+    const [heads = '', line = '', ...more] = (await command(rig, 'list')).out;
     expect(more).toEqual([]);
     expect(heads).toMatch(/^DIRECTORY +PHASE +SYSTEM +CPUS +MEMORY +DISK +DOOR +NIX$/);
     expect(line).toBe(
@@ -57,10 +57,10 @@ describe('of a machine', needs('root'), () => {
   test('tells others what configure has told Nix and ssh', async () => {
     using rig = configureRig();
     await rig.run('-c', '1');
-    expect((await verb(rig, 'machines')).out.join('\n')).toBe(
+    expect((await command(rig, 'machines')).out.join('\n')).toBe(
       rig.read(rig.layout.machines).trimEnd(),
     );
-    expect((await verb(rig, 'ssh-config')).out.join('\n')).toBe(
+    expect((await command(rig, 'ssh-config')).out.join('\n')).toBe(
       rig.read(rig.layout.sshConfig).trimEnd(),
     );
   });
@@ -68,7 +68,7 @@ describe('of a machine', needs('root'), () => {
 
 test('without a builder: says how to get one', async () => {
   using rig = configureRig();
-  expect((await verb(rig, 'list')).out.join('\n')).toContain('linuxkit-builder up');
+  expect((await command(rig, 'list')).out.join('\n')).toContain('linuxkit-builder up');
   for (const name of ['machines', 'ssh-config'])
-    expect((await verb(rig, name)).failure).toMatchObject({ kind: 'not-configured', exit: 78 });
+    expect((await command(rig, name)).failure).toMatchObject({ kind: 'not-configured', exit: 78 });
 });

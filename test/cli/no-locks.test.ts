@@ -21,7 +21,7 @@ const failureIn = (work: Promise<unknown>) => work.then(() => undefined, failure
 type Rig = ReturnType<typeof configureRig>;
 
 /** What touches files that others may touch, or asks who runs. */
-const verbs: Readonly<Record<string, (rig: Rig) => Promise<unknown>>> = {
+const commands: Readonly<Record<string, (rig: Rig) => Promise<unknown>>> = {
   configure: async (rig) => (await rig.run('-c', '1')).failure,
   unconfigure: async (rig) => (await rig.unconfigure('--purge', '--yes')).failure,
   start: ({ layout }) =>
@@ -49,10 +49,12 @@ const kinds = ['NFS without a lock daemon', 'a server that does not answer'] as 
 // Behaviour 15: If a file system does not support locks, or does not answer a request for one, every command says so
 // instead of waiting. `doctor` checks for this.
 describe('without locks', needs('Linux'), () => {
-  const rows = Object.keys(verbs).flatMap((verb) => kinds.map((kind) => [verb, kind] as const));
-  test.each(rows)('%s says so, and waits for nobody: %s', async (verb, kind) => {
+  const rows = Object.keys(commands).flatMap((command) =>
+    kinds.map((kind) => [command, kind] as const),
+  );
+  test.each(rows)('%s says so, and waits for nobody: %s', async (command, kind) => {
     using rig = await configured(kind);
-    const told = await verbs[verb]?.(rig);
+    const told = await commands[command]?.(rig);
     expect(told).toMatchObject({ kind: 'no-locks', exit: 71 });
     expect(told).toMatchObject({ message: expect.stringContaining(lockless[kind].why) as string });
     expect(told).toMatchObject({ hint: saying('-d ') });

@@ -1,4 +1,4 @@
-/** Homes, users and files as machines have them that nobody tidies: each verb says what is in its way, and calls none of it a fault of its own. */
+/** Homes, users and files as machines have them that nobody tidies: each command says what is in its way, and calls none of it a fault of its own. */
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import {
@@ -69,7 +69,7 @@ describe('configure says what is in its way', () => {
     ['a ~/.ssh that leads nowhere', (file) => symlinkSync('none', dirname(file)), 'cannot-write'],
   ])('%s', async (_, spoil, kind) => {
     using rig = configureRig();
-    spoil(join(rig.places.home, '.ssh/config'));
+    spoil(join(rig.systemPaths.home, '.ssh/config'));
     const { failure } = await rig.run();
     expect(failure?.kind).toBe(kind);
     expect(existsSync(rig.layout.root)).toBe(kind === undefined);
@@ -116,8 +116,13 @@ describe('a user without an entry in the user database', needs('root'), () => {
       expect(configured.stderr).toContain('User ID 54321 ');
       expect(configured.status).toBe(77);
       expect(readdirSync(home)).toEqual([]);
-      for (const verb of [['status'], ['stop'], ['doctor'], ['unconfigure', '--purge', '--yes']]) {
-        const ran = run(env, ...verb, ...directory);
+      for (const command of [
+        ['status'],
+        ['stop'],
+        ['doctor'],
+        ['unconfigure', '--purge', '--yes'],
+      ]) {
+        const ran = run(env, ...command, ...directory);
         expect(`${ran.stdout}${ran.stderr}`).not.toContain(bugHint);
         expect(ran.status).not.toBe(70);
       }
@@ -206,7 +211,7 @@ test(
   async () => {
     const home = mkdtempSync(join(tmpdir(), 'container-'));
     const env = { PATH: process.env['PATH'], HOME: home, LINUXKIT_BUILDER_TREE: home };
-    const verb = (name: string, ...argv: string[]) => [
+    const command = (name: string, ...argv: string[]) => [
       program.main,
       name,
       ...argv,
@@ -214,11 +219,14 @@ test(
       join(home, 's'),
     ];
     const options = { encoding: 'utf8', timeout: 60_000, env } as const;
-    const configure = verb('configure', '--no-root', '-q', '--port', String(await freePort()));
+    const configure = command('configure', '--no-root', '-q', '--port', String(await freePort()));
     expect(spawnSync(process.execPath, configure, options).status).toBe(0);
-    const started = spawnSync('unshare', [...asFirst, ...verb('start')], options);
+    const started = spawnSync('unshare', [...asFirst, ...command('start')], options);
     expect([started.status, started.stderr]).toEqual([64, expect.stringContaining(' daemon')]);
-    const container = spawn('unshare', [...asFirst, ...verb('daemon')], { env, stdio: 'ignore' });
+    const container = spawn('unshare', [...asFirst, ...command('daemon')], {
+      env,
+      stdio: 'ignore',
+    });
     const ended = once(container, 'exit');
     try {
       const { daemonPid } = layoutOf(join(home, 's'));
@@ -226,7 +234,7 @@ test(
       expect(JSON.parse(readFileSync(daemonPid, 'utf8'))).toMatchObject({ pid: 1 });
       const tasks = `/proc/${container.pid}/task/${container.pid}/children`;
       const inside = ['-t', readFileSync(tasks, 'utf8').trim(), '-m', '-p', process.execPath];
-      const stopped = spawnSync('nsenter', [...inside, ...verb('stop', '--now')], options);
+      const stopped = spawnSync('nsenter', [...inside, ...command('stop', '--now')], options);
       // With its first process the kernel ends the rest of a container, whoever stopped it too.
       expect([stopped.signal ?? stopped.status, stopped.stderr]).toEqual(['SIGKILL', '']);
       expect(await ended).toEqual([0, null]);
@@ -240,7 +248,7 @@ test(
 
 test('a folder for temporary files that is not there is named where one is needed', async () => {
   using rig = configureRig();
-  const file = join(rig.places.home, '.ssh/config');
+  const file = join(rig.systemPaths.home, '.ssh/config');
   mkdirSync(dirname(file), { recursive: true });
   writeFileSync(file, 'Host *\n  BindInterface none9\n', { mode: 0o600 });
   const before = process.env['TMPDIR'];
@@ -264,8 +272,8 @@ describe('what a shell hands down', () => {
   const inShell = (script: string) => {
     const home = mkdtempSync(join(tmpdir(), 'handed-down-'));
     const state = join(home, 'a/b/state');
-    const begun = (verb: string) => `"$NODE" "$MAIN" ${verb} -d "$STATE"`;
-    const text = script.replace(/\{(.*?)\}/g, (_, verb: string) => begun(verb));
+    const begun = (command: string) => `"$NODE" "$MAIN" ${command} -d "$STATE"`;
+    const text = script.replace(/\{(.*?)\}/g, (_, command: string) => begun(command));
     const ran = spawnSync('/bin/sh', ['-ec', text], {
       encoding: 'utf8',
       timeout: 60_000,

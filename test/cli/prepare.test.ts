@@ -19,8 +19,8 @@ import { dirname, join } from 'node:path';
 import { Command } from 'commander';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { layoutFor, type CliContext } from '../../src/command/context.ts';
-import { restartVerb } from '../../src/cli/daemon/restart-command.ts';
-import { prepareVerb } from '../../src/cli/setup/prepare-command.ts';
+import { restartCommand } from '../../src/cli/daemon/restart-command.ts';
+import { prepareCommand } from '../../src/cli/setup/prepare-command.ts';
 import { layoutOf, type Layout } from '../../src/config/layout.ts';
 import { directoryChanges } from '../../src/setup/directories.ts';
 import { systemPathsOf, rootPaths } from '../../src/host/system-paths.ts';
@@ -62,7 +62,7 @@ async function prepare(settings: string, ...more: string[]) {
   const file = join(tree, 'settings.json');
   writeFileSync(file, settings);
   const program = new Command().exitOverride();
-  prepareVerb(program.command('prepare'), context);
+  prepareCommand(program.command('prepare'), context);
   const argv = ['prepare', '-d', layout.root, '--settings', file, ...more];
   try {
     await program.parseAsync(argv, { from: 'user' });
@@ -129,7 +129,7 @@ test(
     const declared = { by: 'nix-darwin', restart: 'sudo restart' };
     writeFileSync(installed, JSON.stringify({ version: 2, owner, declared }));
     const program = new Command().exitOverride();
-    restartVerb(program.command('restart'), context);
+    restartCommand(program.command('restart'), context);
     const failed = await program.parseAsync(['restart'], { from: 'user' }).catch(failureOf);
     expect(failed).toMatchObject({ kind: 'builder-declared' });
     expect(existsSync(led)).toBe(false);
@@ -198,22 +198,22 @@ test('of the files a member is told whose they are', needs('root'), async () => 
       ['console', layout.consoleLog],
       ['boot-report', layout.boots],
     ] as const;
-    for (const [verb, path] of unread) {
-      const { code, err } = await asMember(program, verb);
+    for (const [command, path] of unread) {
+      const { code, err } = await asMember(program, command);
       expect(err).toContain(path);
       expect(err).toContain(`sudo -u '#${owner}'`);
       expect(code).toBe(77);
     }
-    for (const verb of ['list', 'restart', 'drain', 'undrain', 'resume'])
-      expect([verb, await asMember(program, verb)]).toMatchObject([verb, { code: 0 }]);
+    for (const command of ['list', 'restart', 'drain', 'undrain', 'resume'])
+      expect([command, await asMember(program, command)]).toMatchObject([command, { code: 0 }]);
   } finally {
     control.close();
   }
   expect(await asMember(program, 'status')).toMatchObject({ code: 77 });
 });
 
-async function asMember({ main }: { readonly main: string }, verb: string) {
-  const running = spawn(process.execPath, [main, verb], {
+async function asMember({ main }: { readonly main: string }, command: string) {
+  const running = spawn(process.execPath, [main, command], {
     stdio: ['ignore', 'pipe', 'pipe'],
     uid: member,
     gid: group,

@@ -32,8 +32,8 @@ afterEach(() => removeTree(tree));
 
 /** By what root keeps of it. */
 function belongsTo(uid: number): void {
-  const places = { etcNix: join(tree, 'etc/nix'), rootHome: join(tree, 'root') };
-  const { installed } = rootPaths(places);
+  const systemPaths = { etcNix: join(tree, 'etc/nix'), rootHome: join(tree, 'root') };
+  const { installed } = rootPaths(systemPaths);
   mkdirSync(dirname(installed), { recursive: true });
   const owner = { name: 'ann', uid, directory };
   writeFileSync(installed, JSON.stringify({ version: 2, owner }));

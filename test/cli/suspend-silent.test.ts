@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { suspendVerb } from '../../src/cli/guest/suspend-commands.ts';
+import { suspendCommand } from '../../src/cli/guest/suspend-commands.ts';
 import type { CliContext } from '../../src/command/context.ts';
 import { layoutOf, type Layout } from '../../src/config/layout.ts';
 import { openControl } from '../../src/supervisor/daemon/control.ts';
@@ -54,7 +54,7 @@ async function suspend(
   };
   try {
     const program = new Command().exitOverride();
-    suspendVerb(program.command('suspend'), context);
+    suspendCommand(program.command('suspend'), context);
     await program.parseAsync(['suspend', '--now', '-d', layout.root], { from: 'user' });
     return { asked, lines };
   } finally {

@@ -1,4 +1,4 @@
-/** What a verb that only asks the daemon loads: no daemon. */
+/** What a command that only asks the daemon loads: no daemon. */
 import { build } from 'esbuild';
 import { join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';

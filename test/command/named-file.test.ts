@@ -10,7 +10,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { bootReportVerb } from '../../src/cli/inspect/boot-report-command.ts';
+import { bootReportCommand } from '../../src/cli/inspect/boot-report-command.ts';
 import { refuseOthersLink, writeNamed } from '../../src/command/named-file.ts';
 import type { CliContext } from '../../src/command/context.ts';
 import { failureOf } from '../../src/system/failure.ts';
@@ -49,7 +49,7 @@ test(
     };
     const write = () => {
       const program = new Command().exitOverride();
-      bootReportVerb(program.command('boot-report'), context);
+      bootReportCommand(program.command('boot-report'), context);
       const argv = ['boot-report', '-d', state, '--html', named];
       return program.parseAsync(argv, { from: 'user' }).then(() => 'written', failureOf);
     };

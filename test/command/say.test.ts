@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { run } from '../../src/cli/program.ts';
 import { isDeclaredElsewhere } from '../../src/command/context.ts';
 import { layoutOf } from '../../src/config/layout.ts';
-import { verbs } from '../../src/system/advice.ts';
+import { commands } from '../../src/system/advice.ts';
 import { systemClock } from '../../src/system/time/clock.ts';
 import { removeTree } from '../remove-tree.ts';
 
@@ -62,7 +62,7 @@ describe('a remedy for a builder in a place of its own', () => {
         for (const name of below(help)) await visit([...words, name]);
     };
     await visit([]);
-    expect(found.sort()).toEqual([...verbs]);
+    expect(found.sort()).toEqual([...commands]);
   });
 
   test('is for that builder, where its disk is to go', async () => {
@@ -74,7 +74,7 @@ describe('a remedy for a builder in a place of its own', () => {
     expect(there.said.join('\n')).toContain(`linuxkit-builder disk reset -d ${there.state}`);
   });
 
-  test('is what every verb tells', async () => {
+  test('is what every command tells', async () => {
     using there = rig();
     const { state, said, world } = there;
     await run(['status', '-d', state], world, '0');

@@ -67,16 +67,16 @@ describe('the program', () => {
     expect(readFileSync(layout.status, 'utf8')).not.toMatch(
       /\\u00(?!0a)[019]|\u009b|\u202e|\u200b/,
     );
-    for (const verb of [
+    for (const command of [
       ['console'],
       ['logs'],
       ['logs', '--json'],
       ['status'],
       ['status', '--json'],
     ]) {
-      const text = shown(...verb);
-      expect(text, verb.join(' ')).toContain('Ready to build.');
-      expect(text, verb.join(' ')).not.toMatch(obeyed);
+      const text = shown(...command);
+      expect(text, command.join(' ')).toContain('Ready to build.');
+      expect(text, command.join(' ')).not.toMatch(obeyed);
     }
     // One line of the file is one line on the screen.
     expect(shown('logs').trimEnd().split('\n')).toHaveLength(1);

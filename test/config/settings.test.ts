@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { Command } from 'commander';
 import { expect, test } from 'vitest';
 import { askedIn, byFlag, settingNamed } from '../../src/setup/configure/request.ts';
-import { configureVerb } from '../../src/cli/setup/configure-command.ts';
+import { configureCommand } from '../../src/cli/setup/configure-command.ts';
 import type { CliContext } from '../../src/command/context.ts';
 import { changesBetween, waitsForStart } from '../../src/config/config-changes.ts';
 import { parseConfig } from '../../src/config/config.ts';
@@ -24,7 +24,7 @@ test('what is made by scripts/generate.js is as it makes it', () => {
 
 test('configure has every flag, in the order of the table, and each is described', () => {
   const command = new Command();
-  configureVerb(command, {} as CliContext);
+  configureCommand(command, {} as CliContext);
   const has = command.options.map(({ flags, description }) => [flags, description]);
   const all = settingRows.flatMap(([, { flags = [] }]) =>
     flags.map((flag) => [flag.flags, flag.help]),

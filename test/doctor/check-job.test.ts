@@ -69,10 +69,10 @@ describe('the files of the login job', needs('root'), () => {
     expect(await said(rig, rig.env)).toBe('ok    login job: systemd: running');
   });
 
-  const files = ({ places }: Rig) => [
-    ['launchd', agentPaths(places.home).plist] as const,
-    ['launchd', agentPaths(places.home).launcher] as const,
-    ['systemd', unitPath(join(places.home, '.config'))] as const,
+  const files = ({ systemPaths }: Rig) => [
+    ['launchd', agentPaths(systemPaths.home).plist] as const,
+    ['launchd', agentPaths(systemPaths.home).launcher] as const,
+    ['systemd', unitPath(join(systemPaths.home, '.config'))] as const,
   ];
   test.each([
     ['changed', (path: string) => writeFileSync(path, 'x'), 'edited'],
@@ -137,9 +137,9 @@ describe('the programs that a job names', () => {
 describe('a job whose program is gone', needs('root'), () => {
   const findings = async (rig: Rig, env: NodeJS.ProcessEnv, ...argv: string[]) =>
     (await rig.doctor(env, ...argv)).filter(({ name }) => name.endsWith('login job'));
-  const jobFiles = ({ places }: Rig) => {
-    const { plist, launcher } = agentPaths(places.home);
-    return [launcher, plist, unitPath(join(places.home, '.config'))];
+  const jobFiles = ({ systemPaths }: Rig) => {
+    const { plist, launcher } = agentPaths(systemPaths.home);
+    return [launcher, plist, unitPath(join(systemPaths.home, '.config'))];
   };
   /** As an installation wrote them that is not there any more. */
   function uninstall(rig: Rig): readonly string[] {
@@ -184,7 +184,7 @@ describe('a job whose program is gone', needs('root'), () => {
       const [old] = await findings(rig, rig.env, '--fix');
       expect(old).toMatchObject({ kind: 'good', fixed: true });
       expect(files.filter((path) => existsSync(path))).toEqual([]);
-      expect(existsSync(dirname(agentPaths(rig.places.home).launcher))).toBe(false);
+      expect(existsSync(dirname(agentPaths(rig.systemPaths.home).launcher))).toBe(false);
       if (keeper === 'systemd')
         expect(rig.read(join(rig.tree, 'calls'))).toContain(
           '--user disable --now linuxkit-builder',

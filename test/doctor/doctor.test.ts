@@ -217,7 +217,7 @@ describe('doctor finds', needs('root'), () => {
   // Asked by name, as doctor asks it, ssh reads that file all the same.
   test('a configuration of ssh that ssh refuses to read', async () => {
     using rig = await configured();
-    chmodSync(join(rig.places.home, '.ssh/config'), 0o666);
+    chmodSync(join(rig.systemPaths.home, '.ssh/config'), 0o666);
     const findings = await rig.doctor();
     expect(codesIn(findings)).toMatchObject({ 'your files': 'ssh-config-open' });
     expect(wordsOf(findings, 'your files')).toContain('chmod go-w');
@@ -396,7 +396,7 @@ describe('doctor finds', needs('root'), () => {
 
 test("a line above ours in root's configuration of ssh is no fault", needs('root'), async () => {
   using rig = await configured();
-  const path = join(rig.places.rootHome, '.ssh/config');
+  const path = join(rig.systemPaths.rootHome, '.ssh/config');
   const verdicts = async (text: string) => {
     writeFileSync(path, text);
     const found = await rig.doctor();
@@ -427,9 +427,9 @@ describe('an ssh that does not get through, since others have configured it', ne
     }
   };
   const append = (text: string) => (rig: Rig) =>
-    appendFileSync(join(rig.places.rootHome, '.ssh/config'), text);
+    appendFileSync(join(rig.systemPaths.rootHome, '.ssh/config'), text);
   const prepend = (text: string) => (rig: Rig) => {
-    const path = join(rig.places.rootHome, '.ssh/config');
+    const path = join(rig.systemPaths.rootHome, '.ssh/config');
     writeFileSync(path, `${text}${readFileSync(path, 'utf8')}`);
   };
 
@@ -460,12 +460,10 @@ describe('an ssh that does not get through, since others have configured it', ne
 });
 
 test('on the real machine ssh is left to find its own configuration', () => {
-  const places = withRoots({ home: '/home/a', rootHome: '/root', etcNix: '/etc/nix' });
-  expect(sshArgv({ tree: '', places }, 'root', { known: '/k', more: [] }).slice(0, 3)).toEqual([
-    'builder@nix-linuxkit',
-    '-x',
-    '-T',
-  ]);
+  const systemPaths = withRoots({ home: '/home/a', rootHome: '/root', etcNix: '/etc/nix' });
+  expect(sshArgv({ tree: '', systemPaths }, 'root', { known: '/k', more: [] }).slice(0, 3)).toEqual(
+    ['builder@nix-linuxkit', '-x', '-T'],
+  );
 });
 
 /**

@@ -140,7 +140,7 @@ test('a Nix that crashes over its settings has refused them', async () => {
   using rig = configureRig();
   const { path } = fakeNix(
     rig,
-    `[ "$NIX_CONF_DIR" = '${rig.places.etcNix}' ] && kill -SEGV $$; echo "nix (Nix) 2.31.0"`,
+    `[ "$NIX_CONF_DIR" = '${rig.systemPaths.etcNix}' ] && kill -SEGV $$; echo "nix (Nix) 2.31.0"`,
   );
   expect(await found(rig, { PATH: path })).toMatchObject({
     version: '2.31.0',

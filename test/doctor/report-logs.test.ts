@@ -25,7 +25,7 @@ async function reportOf(rig: Rig): Promise<(title: string) => string> {
 
 /** A unit of ours, and a journal with these messages, newest last; gives what journalctl was asked. */
 function journal(rig: Rig, folder: 'system' | 'user', messages: readonly unknown[]): () => string {
-  const home = join(rig.places.home, '.config/systemd/user');
+  const home = join(rig.systemPaths.home, '.config/systemd/user');
   const units = folder === 'user' ? home : join(rig.tree, 'etc/systemd/system');
   put(join(units, 'linuxkit-builder.service'), '[Service]\nExecStart=linuxkit daemon --managed\n');
   const start = Date.UTC(2026, 0, 1) * 1000;
@@ -50,7 +50,7 @@ const key = [
 describe('the report has', () => {
   test("the launcher's log, and that of a module's", async () => {
     using rig = configureRig();
-    put(join(rig.places.home, 'Library/Logs/linuxkit-builder.log'), 'Node is gone\n');
+    put(join(rig.systemPaths.home, 'Library/Logs/linuxkit-builder.log'), 'Node is gone\n');
     put(join(rig.layout.root, 'launchd.log'), `${key.join('\n')}\nthe disk is not there\n`);
     const part = await reportOf(rig);
     expect(part("launcher's log")).toContain('\nNode is gone\n');
@@ -59,7 +59,7 @@ describe('the report has', () => {
 
   test('the one where the other cannot be read', async () => {
     using rig = configureRig();
-    mkdirSync(join(rig.places.home, 'Library/Logs/linuxkit-builder.log'), { recursive: true });
+    mkdirSync(join(rig.systemPaths.home, 'Library/Logs/linuxkit-builder.log'), { recursive: true });
     put(join(rig.layout.root, 'launchd.log'), 'the disk is not there\n');
     const asked = journal(rig, 'system', ['Started.']);
     const part = await reportOf(rig);

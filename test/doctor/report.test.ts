@@ -366,7 +366,7 @@ const logged = (event: string, words: string) =>
   `${JSON.stringify({ level: 'info', time: '2026-01-01T00:00:00.000Z', event, words })}\n`;
 
 /** A secret in everything that doctor reads; the environment that goes with it. `known` are those that only their place tells. */
-function plantAll({ layout, places, root, tree }: ReturnType<typeof configureRig>) {
+function plantAll({ layout, systemPaths, root, tree }: ReturnType<typeof configureRig>) {
   const { marks, add: mark, mixed, lower, digits, slashed, seenIn } = planter();
   const settings = JSON.parse(readFileSync(layout.config, 'utf8')) as object;
   put(
@@ -383,20 +383,23 @@ function plantAll({ layout, places, root, tree }: ReturnType<typeof configureRig
   );
   // What stands in other settings later is no longer known.
   const gone = marks.length;
-  put(join(places.home, '.netrc'), `machine ${mixed()} login ${lower()} password ${digits()}\n`);
-  put(join(places.etcNix, 'netrc'), `default login ${slashed()} password ${lower()}\n`);
+  put(
+    join(systemPaths.home, '.netrc'),
+    `machine ${mixed()} login ${lower()} password ${digits()}\n`,
+  );
+  put(join(systemPaths.etcNix, 'netrc'), `default login ${slashed()} password ${lower()}\n`);
   put(join(tree, 'acme/netrc'), `machine a.example password ${lower()}\n`);
   add(
     root.nixConf,
     `netrc-file = ${join(tree, 'acme/netrc')}\naccess-tokens = github.com=${lower()}\nbuilders = ssh://${lower()}@${mixed()}.example x86_64-linux /etc/nix/${mixed()}\n!include acme.conf\n`,
   );
-  put(join(places.etcNix, 'acme.conf'), 'include ../../acme/deep.conf\n');
+  put(join(systemPaths.etcNix, 'acme.conf'), 'include ../../acme/deep.conf\n');
   put(
     join(tree, 'acme/deep.conf'),
     `builders = ${mark('jane.doe')}@${mark('hal9000.acmecorp.lan')} x86_64-linux /srv/acme/${mark('id_SECRETKEYNAME')}\naccess-tokens = gitlab.com=${digits()}\n`,
   );
   add(
-    join(places.home, '.config/nix/nix.conf'),
+    join(systemPaths.home, '.config/nix/nix.conf'),
     `substituters = https://me:${mixed()}@${mark('cache.corp.example')}\nbuilders = @/${mixed()}\n`,
   );
   put(
@@ -412,13 +415,13 @@ function plantAll({ layout, places, root, tree }: ReturnType<typeof configureRig
   );
   put(join(tree, 'acme/daemon.env'), `https_proxy=${mark('karl')}:${digits()}@${lower()}:3128\n`);
   add(
-    join(places.home, '.ssh/config'),
+    join(systemPaths.home, '.ssh/config'),
     `Include con*/*\nInclude ~/.ssh/acme.conf\nHost ${mixed()}\n  IdentityFile ~/${mixed()}\n`,
   );
-  put(join(places.home, '.ssh/conf.d/acme'), `Host ${lower()}\n  ${mixed()} yes\n`);
-  put(join(places.home, '.ssh/acme.conf'), `Host *\n  HostName ${lower()}\n`);
-  add(join(places.rootHome, '.ssh/config'), `Include "conf.d/[a-c].con?"\n`);
-  put(join(places.rootHome, '.ssh/conf.d/a.conf'), `ProxyJump ${lower()}\n`);
+  put(join(systemPaths.home, '.ssh/conf.d/acme'), `Host ${lower()}\n  ${mixed()} yes\n`);
+  put(join(systemPaths.home, '.ssh/acme.conf'), `Host *\n  HostName ${lower()}\n`);
+  add(join(systemPaths.rootHome, '.ssh/config'), `Include "conf.d/[a-c].con?"\n`);
+  put(join(systemPaths.rootHome, '.ssh/conf.d/a.conf'), `ProxyJump ${lower()}\n`);
   put(join(tree, 'etc/ssh/ssh_config.d/50.conf'), `User ${lower()}\nSetEnv A=${digits()}\n`);
   mark('p@ssw0rd9');
   const proxy = `http://user:${mixed()}@${mixed()}.example:3128`;
@@ -433,7 +436,7 @@ function plantAll({ layout, places, root, tree }: ReturnType<typeof configureRig
     ACME: digits(),
     ACME_KEY_FILE: `/opt/acme-secret/${lower()}`,
     ACME_MACHINES: `@/etc/${mark('acme-secret-machines')}`,
-    NIX_USER_CONF_FILES: `/acme/user.conf:${places.home.slice(tree.length)}/.config/nix/nix.conf`,
+    NIX_USER_CONF_FILES: `/acme/user.conf:${systemPaths.home.slice(tree.length)}/.config/nix/nix.conf`,
     NIX_REMOTE_SYSTEMS: `/${mixed()}`,
     NIX_CONFIG: `extra-access-tokens = gitlab.com=${mixed()}\nsubstituters = ssh://${mixed()}`,
   };
@@ -473,7 +476,7 @@ function plantAll({ layout, places, root, tree }: ReturnType<typeof configureRig
 // only on the terminal of the file's owner. It never appears in a status, log or report.
 test('nothing that was planted anywhere is in it', needs('root'), async () => {
   using rig = configureRig();
-  const { layout, places } = rig;
+  const { layout, systemPaths } = rig;
   expect((await rig.run('-c', '1', '--accelerator', 'tcg')).failure).toBeUndefined();
   // Keys: what is in the files themselves, too.
   const body = readFileSync(layout.clientKey, 'utf8').split('\n')[2] ?? '';
@@ -520,7 +523,7 @@ test('nothing that was planted anywhere is in it', needs('root'), async () => {
     /^== guest's console$/m,
   ])
     expect(text).toMatch(words);
-  expect(text).not.toContain(places.home);
+  expect(text).not.toContain(systemPaths.home);
 });
 
 test('of a log it has the end, however large that is and however lately it was rotated', async () => {

@@ -12,7 +12,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { layoutOf, maxSocketPath } from '../../src/config/layout.ts';
 import { ensureIdentity } from '../../src/guest/identity/identity.ts';
-import { forwardPlaces } from '../../src/guest/login/one-shot-forward.ts';
+import { forwardFolders } from '../../src/guest/login/one-shot-forward.ts';
 import { question } from '../../src/guest/login/nix-question.ts';
 import { ProbeAnswer } from '../../src/guest/login/probe-answer.ts';
 import { probeGuest, type ProbeOptions } from '../../src/guest/login/probe.ts';
@@ -139,8 +139,8 @@ describe('where no temporary files can be made', () => {
     const long = layoutOf(join(dir, 'x'.repeat(maxSocketPath)).slice(0, maxSocketPath - 23));
     expect(long.control).toHaveLength(maxSocketPath);
     mkdirSync(long.state, { recursive: true });
-    const places = [join(dir, 'gone'), ...forwardPlaces(long).slice(-1)];
-    expect(await probeGuest(options({ tunnel, places }))).toMatchObject({ ok: true });
+    const folders = [join(dir, 'gone'), ...forwardFolders(long).slice(-1)];
+    expect(await probeGuest(options({ tunnel, folders }))).toMatchObject({ ok: true });
     const [path = ''] = /[^' ]*\/ssh-[^' ]*/.exec(readFileSync(join(dir, 'argv'), 'utf8')) ?? [];
     expect(path.startsWith(`${long.state}/ssh-`)).toBe(true);
     expect(Buffer.byteLength(path.trimEnd())).toBeLessThanOrEqual(maxSocketPath);
@@ -149,12 +149,12 @@ describe('where no temporary files can be made', () => {
 
   test('the guest is not ready yet, and can be asked again', async () => {
     guest(`${nixReply}; exec cat > /dev/null`);
-    const places = [join(dir, 'gone')];
+    const folders = [join(dir, 'gone')];
     const words = { detail: expect.any(String) as string, hint: saying('') };
-    const probe = await probeGuest(options({ tunnel, places }));
+    const probe = await probeGuest(options({ tunnel, folders }));
     expect(probe).toEqual({ ok: false, requirement: 'ssh', ...words });
     mkdirSync(join(dir, 'gone'));
-    expect(await probeGuest(options({ tunnel, places }))).toMatchObject({ ok: true });
+    expect(await probeGuest(options({ tunnel, folders }))).toMatchObject({ ok: true });
   });
 });
 

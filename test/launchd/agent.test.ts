@@ -295,7 +295,7 @@ describe('with launchd', { timeout: 120_000 }, () => {
 });
 
 describe('launchd in odd moods', { timeout: 120_000 }, () => {
-  test('an old launchctl gets old verbs', async () => {
+  test('an old launchctl gets old commands', async () => {
     await using rig = await launchdRig(program, { generation: 'old' });
     await rig.run('configure');
     expect((await rig.run('start')).out).toContain('through launchd');

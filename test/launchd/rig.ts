@@ -28,8 +28,8 @@ interface RigOptions extends StandInOptions {
 
 export async function launchdRig(program: BuiltProgram, options: RigOptions = {}) {
   const tree = mkdtempSync(join(tmpdir(), 'Mac von Jörg-'));
-  const places = systemPathsOf(tree);
-  for (const path of [places.home, places.etcNix]) mkdirSync(path, { recursive: true });
+  const systemPaths = systemPathsOf(tree);
+  for (const path of [systemPaths.home, systemPaths.etcNix]) mkdirSync(path, { recursive: true });
   const state = join(tree, 'state dir');
   const layout = layoutOf(state);
   // Another one than the default, on which the builder of this machine may listen, or another test's.
@@ -37,7 +37,7 @@ export async function launchdRig(program: BuiltProgram, options: RigOptions = {}
   const launchd = await StandInLaunchd.start({ throttleSecondMs: 20, ...options });
   const env = {
     PATH: [launchd.bin, options.path, process.env['PATH']].filter(Boolean).join(':'),
-    HOME: places.home,
+    HOME: systemPaths.home,
     LINUXKIT_BUILDER_TREE: tree,
     LINUXKIT_BUILDER_SERVICE: 'launchd',
     LINUXKIT_BUILDER_DIR: state,
@@ -45,15 +45,15 @@ export async function launchdRig(program: BuiltProgram, options: RigOptions = {}
   };
   return {
     tree,
-    places,
+    systemPaths,
     layout,
     launchd,
-    agent: agentPaths(places.home),
+    agent: agentPaths(systemPaths.home),
     snapshot: () => snapshot(tree),
-    run: (verb: string, ...argv: string[]) =>
+    run: (command: string, ...argv: string[]) =>
       runProgram(
         program,
-        [verb, ...(verb === 'configure' ? port : []), ...argv],
+        [command, ...(command === 'configure' ? port : []), ...argv],
         env,
         options.node,
       ),

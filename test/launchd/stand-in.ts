@@ -1,6 +1,6 @@
 /**
  * A launchd for tests, with a launchctl that talks to it. Follows what launchctl(1), launchd.plist(5), the published sources
- * and reports of others say; both generations of verbs. Time can be made to pass faster.
+ * and reports of others say; both generations of commands. Time can be made to pass faster.
  */
 import { chmodSync, lstatSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
@@ -86,23 +86,23 @@ export class StandInLaunchd {
     removeTree(this.bin);
   }
 
-  #answer([verb = '', ...rest]: string[]): Answer {
-    const old = ['load', 'unload', 'start', 'stop', 'list', 'remove'].includes(verb);
+  #answer([command = '', ...rest]: string[]): Answer {
+    const old = ['load', 'unload', 'start', 'stop', 'list', 'remove'].includes(command);
     if (!old && this.#options.generation === 'old')
-      return { code: 1, err: `launchctl: unknown subcommand "${verb}"` };
-    return old ? this.#old(verb, rest) : this.#modern(verb, rest);
+      return { code: 1, err: `launchctl: unknown subcommand "${command}"` };
+    return old ? this.#old(command, rest) : this.#modern(command, rest);
   }
 
-  #modern(verb: string, argv: readonly string[]): Answer {
+  #modern(command: string, argv: readonly string[]): Answer {
     const [first = '', second = ''] = argv;
-    switch (verb) {
+    switch (command) {
       case 'print':
         return /^(system|(gui|user)\/\d+)$/.test(first)
           ? this.#printDomain(first)
           : this.#print(first);
       case 'enable':
       case 'disable':
-        if (verb === 'enable') this.#disabled.delete(labelOf(first));
+        if (command === 'enable') this.#disabled.delete(labelOf(first));
         else this.#disabled.add(labelOf(first));
         return { code: 0 };
       case 'bootstrap':
@@ -128,7 +128,7 @@ export class StandInLaunchd {
         return { code: 0 };
       }
       default:
-        return { code: 64, err: 'Unrecognized subcommand: ' + verb };
+        return { code: 64, err: 'Unrecognized subcommand: ' + command };
     }
   }
 
@@ -184,11 +184,11 @@ export class StandInLaunchd {
   }
 
   /** These say 0 on many failures. */
-  #old(verb: string, argv: readonly string[]): Answer {
+  #old(command: string, argv: readonly string[]): Answer {
     const last = argv.at(-1) ?? '';
     const target = `old/${last}`;
     const job = this.#jobs.get(target);
-    switch (verb) {
+    switch (command) {
       case 'load': {
         const keys = readJob(last);
         if (keys === undefined) return { code: 0, err: `${last}: Dubious permissions on file` };

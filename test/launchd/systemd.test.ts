@@ -60,15 +60,15 @@ esac
 async function rigOf() {
   const tree = mkdtempSync(join(tmpdir(), 'Jörgs Linux-'));
   const bin = mkdtempSync(join(tmpdir(), 'systemctl-'));
-  const places = systemPathsOf(tree);
-  for (const path of [places.home, places.etcNix]) mkdirSync(path, { recursive: true });
-  const unit = unitPath(join(places.home, '.config'));
+  const systemPaths = systemPathsOf(tree);
+  for (const path of [systemPaths.home, systemPaths.etcNix]) mkdirSync(path, { recursive: true });
+  const unit = unitPath(join(systemPaths.home, '.config'));
   writeFileSync(join(bin, 'systemctl'), systemctl);
   chmodSync(join(bin, 'systemctl'), 0o755);
   const port = ['--port', String(await freePort())];
   const env = {
     PATH: `${bin}:${process.env['PATH'] ?? ''}`,
-    HOME: places.home,
+    HOME: systemPaths.home,
     UNIT: unit,
     LINUXKIT_BUILDER_TREE: tree,
     LINUXKIT_BUILDER_SERVICE: 'systemd',
@@ -79,12 +79,12 @@ async function rigOf() {
     bin,
     unit,
     calls: () => readFileSync(join(bin, 'systemctl.calls'), 'utf8').trim().split('\n'),
-    run(verb: string, ...argv: string[]) {
-      return this.runWith({}, verb, ...argv);
+    run(command: string, ...argv: string[]) {
+      return this.runWith({}, command, ...argv);
     },
     /** By another Node. */
-    runBy: (node: string, verb: string, ...argv: string[]) =>
-      spawnSync(node, [program.main, verb, ...(verb === 'configure' ? port : []), ...argv], {
+    runBy: (node: string, command: string, ...argv: string[]) =>
+      spawnSync(node, [program.main, command, ...(command === 'configure' ? port : []), ...argv], {
         encoding: 'utf8',
         env,
         timeout: 30_000,
@@ -92,10 +92,10 @@ async function rigOf() {
     /** Any program, in the same environment. */
     begin: (file: string, argv: readonly string[]) =>
       spawn(file, argv, { env, stdio: ['ignore', 'ignore', 'pipe'] }),
-    runWith: (more: NodeJS.ProcessEnv, verb: string, ...argv: string[]) =>
+    runWith: (more: NodeJS.ProcessEnv, command: string, ...argv: string[]) =>
       spawnSync(
         process.execPath,
-        [program.main, verb, ...(verb === 'configure' ? port : []), ...argv],
+        [program.main, command, ...(command === 'configure' ? port : []), ...argv],
         { encoding: 'utf8', env: { ...env, ...more }, timeout: 30_000 },
       ),
     [Symbol.dispose]() {
@@ -146,7 +146,7 @@ describe('with systemd', { timeout: 60_000 }, () => {
     chmodSync(wrapper, 0o755);
     const before = snapshot(rig.tree);
     const UNIT = join(folder, 'linuxkit-builder.service');
-    const run = (verb: string, ...argv: string[]) => rig.runWith({ UNIT }, verb, ...argv);
+    const run = (command: string, ...argv: string[]) => rig.runWith({ UNIT }, command, ...argv);
     const printed = run('configure', '--system', '--no-root');
     expect(printed.stdout).toContain('that starts the daemon at boot');
     expect(existsSync(UNIT)).toBe(false);
@@ -203,7 +203,7 @@ ExecStart=${command.map((each) => `"${each}"`).join(' ')}
 `;
     writeFileSync(stored, text);
     symlinkSync(stored, UNIT);
-    const run = (verb: string, ...argv: string[]) => rig.runWith({ UNIT }, verb, ...argv);
+    const run = (command: string, ...argv: string[]) => rig.runWith({ UNIT }, command, ...argv);
     const told = run('configure', '--autostart', '-c', '1').stdout;
     expect(told).toContain(`The daemon's job is declared by NixOS, so ${UNIT} was not changed.`);
     expect(told).toContain('sudo systemctl restart linuxkit-builder');

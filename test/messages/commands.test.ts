@@ -1,4 +1,4 @@
-/** Each command of ours that a text names can be run: a misspelt verb would be refused, and would be given no -d. */
+/** Each command of ours that a text names can be run: a misspelt command would be refused, and would be given no -d. */
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -8,10 +8,10 @@ import { examples } from '../../src/cli/shell/examples.ts';
 const pages = readdirSync(import.meta.dirname).filter(
   (name) => name.endsWith('.md') && name !== 'cli-help.md',
 );
-const verbs = Object.keys(examples);
+const commands = Object.keys(examples);
 /** `image` alone is no command. */
-const isWhole = (verb: string) => !verbs.some((other) => other.startsWith(`${verb} `));
-const command = new RegExp(String.raw`^(?:${verbs.filter(isWhole).join('|')})(?![\w-])`);
+const isWhole = (command: string) => !commands.some((other) => other.startsWith(`${command} `));
+const command = new RegExp(String.raw`^(?:${commands.filter(isWhole).join('|')})(?![\w-])`);
 /** What follows the name where it is the subject of a sentence, or a feature in a list. */
 const prose = /^(?:block|cannot|closed|did|does|if|in|is|kvm|needs)\b/;
 

@@ -84,7 +84,7 @@ function facts({ status = {}, gone, unheard, missing = [], ...more }: Found = {}
     layout,
     context: context as CliContext,
     tree,
-    places: systemPathsOf(tree),
+    systemPaths: systemPathsOf(tree),
     asker: new SshAsker(new AbortController().signal),
     config: () => config as never,
     driver: () =>

@@ -47,7 +47,7 @@ const distrust = {
   loose: { kind: 'loose', path: '/builder/config.json' },
   'below-others': { kind: 'below-others', path: '/home' },
 } as const;
-const places = { etcNix: '/etc/nix', rootHome: '/root' };
+const systemPaths = { etcNix: '/etc/nix', rootHome: '/root' };
 
 tells('host', {
   'A change, before it is made': {
@@ -117,7 +117,7 @@ tells('host', {
     },
   },
   "Root's script": {
-    'how it begins': () => opening(rootPaths(places), { uid: 501, did: 'Wrote' }),
+    'how it begins': () => opening(rootPaths(systemPaths), { uid: 501, did: 'Wrote' }),
     'how a removal ends': () => closing,
   },
 });

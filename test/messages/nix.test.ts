@@ -88,7 +88,7 @@ function conflicts(
     writeFileSync(join(root, path), text);
   }
   return nixConflicts({
-    places: systemPathsOf(root),
+    systemPaths: systemPathsOf(root),
     tree: root,
     system: 'x86_64-linux',
     ownSystem,
@@ -239,7 +239,7 @@ tells('nix', {
   'Warnings of configure': {
     'there is no Nix': () =>
       warningsOf({
-        places: systemPathsOf(join(tree, 'none')),
+        systemPaths: systemPathsOf(join(tree, 'none')),
         tree: join(tree, 'none'),
         variant: undefined,
         system: 'x86_64-linux',
@@ -248,7 +248,7 @@ tells('nix', {
       }),
     'Nix refuses its settings': () =>
       warningsOf({
-        places: systemPathsOf(join(tree, 'builders')),
+        systemPaths: systemPathsOf(join(tree, 'builders')),
         tree: join(tree, 'builders'),
         variant: nix({ refused: { whose: 'all', words: 'error: no such setting' } }),
         system: 'x86_64-linux',

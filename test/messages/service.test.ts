@@ -25,7 +25,7 @@ import { directoryShownAs, tells } from './tell.ts';
 const plist = '/Users/ann/Library/LaunchAgents/org.nix-community.linuxkit-builder.plist';
 const reply = { code: 5, stdout: '', stderr: 'Bootstrap failed: 5: Input/output error' };
 const trouble = (meaning: Meaning, isSystem = false) =>
-  troubleFailure({ verb: 'bootstrap', meaning, reply }, plist, isSystem);
+  troubleFailure({ command: 'bootstrap', meaning, reply }, plist, isSystem);
 const declared = (text: string): DeclaredJob =>
   declaredIn(`LINUXKIT_BUILDER_DIR ${text}`, {
     kind: 'launchd',

@@ -56,7 +56,7 @@ const host = {
 const problem = { path: 'cpus', value: 99, message: 'must be at most 8', hint: 'Use fewer.' };
 const tree = directoryShownAs('/there');
 const layout = layoutOf(join(tree, 'builder'));
-const places = withRoots({
+const systemPaths = withRoots({
   home: join(tree, 'home'),
   rootHome: join(tree, 'root'),
   etcNix: join(tree, 'etc'),
@@ -79,7 +79,7 @@ if (!parsed.ok) throw new Error('the settings are right');
 const hostPublicKey = `ssh-ed25519 ${'A'.repeat(68)}`;
 const builder: Builder = {
   layout,
-  places,
+  systemPaths,
   config: parsed.config,
   settingsText: '{}\n',
   proxy: undefined,
@@ -170,7 +170,7 @@ const shown = (plan: Partial<ConfigurePlan>) => {
 };
 const byHand = [{ path: '/etc/nix/machines', why: 'is a link to /x', text: 'Add this.' }];
 const removal = {
-  removal: { paths: places.roots, of: undefined },
+  removal: { paths: systemPaths.roots, of: undefined },
   known: undefined,
 };
 const removed: RemovalPlan = {
@@ -312,7 +312,7 @@ tells('setup', {
     'of unconfigure, with root': () => {
       file('etc/machines');
       file('root/.ssh/config');
-      file('etc/linuxkit-builder/made', `${places.etcNix}/machines\n`);
+      file('etc/linuxkit-builder/made', `${systemPaths.etcNix}/machines\n`);
       return [...plannedRemoval(removal), checkedByRoot('/root/.ssh/config')];
     },
     'of unconfigure, with nothing': () => describeRemoval(removed),
@@ -327,7 +327,7 @@ tells('setup', {
     'with a door that is a socket': () =>
       purposes(root.rootNeeds({ ...roots, door: 'unix' }).unseen),
     'with a door that is a port again': () => {
-      mkdirSync(join(places.etcNix, 'linuxkit-builder/door'), { recursive: true });
+      mkdirSync(join(systemPaths.etcNix, 'linuxkit-builder/door'), { recursive: true });
       return purposes(root.rootNeeds(roots).unseen);
     },
     'files of root': () => purposes(root.rootNeeds(roots).files),

@@ -27,7 +27,7 @@ import { vmExited } from '../../src/supervisor/health/child-failures.ts';
 import { cutShort, noteFailure, readTrial } from '../../src/supervisor/suspend/suspend-trial.ts';
 import { obstacles } from '../../src/supervisor/idle/suspend-obstacle.ts';
 import { bootPage, bootTable } from '../../src/supervisor/status/boot-picture.ts';
-import { places } from '../../src/supervisor/status/day.ts';
+import { placeNames } from '../../src/supervisor/status/day.ts';
 import { doorNotes } from '../../src/supervisor/status/door-status.ts';
 import { readStatus, statusUnreadable } from '../../src/supervisor/status/status.ts';
 import { leftoverStays } from '../../src/supervisor/stop/end-leftover.ts';
@@ -229,8 +229,8 @@ const boots = [
 const hour = 3_600_000;
 const day = {
   from: 0,
-  to: places.length * hour,
-  spans: places.map((place, n) => ({ from: n * hour, to: (n + 1) * hour, place })),
+  to: placeNames.length * hour,
+  spans: placeNames.map((place, n) => ({ from: n * hour, to: (n + 1) * hour, place })),
   uses: [{ from: 0, to: hour }],
   memory: [{ at: 0, bytes: 1024 ** 3 }],
   counts: { suspends: 1, stops: 2, wakes: 1, uses: 1 },

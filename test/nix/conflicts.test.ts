@@ -25,7 +25,7 @@ const found = (
   platform: NodeJS.Platform = 'darwin',
 ) =>
   nixConflicts({
-    places: withRoots({
+    systemPaths: withRoots({
       home: join(tree, 'home'),
       rootHome: join(tree, 'root'),
       etcNix: join(tree, 'etc/nix'),

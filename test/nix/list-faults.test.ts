@@ -61,8 +61,12 @@ describe("a fault of Nix's list is told with its file and line", () => {
     put('etc/nix/machines', 'ssh://fine\n');
     const conf = put('etc/nix/nix.conf', `\nbuilders = @${other} ; - x\n`);
     const [home, rootHome, etcNix] = ['home', 'root', 'etc/nix'].map((name) => join(folder, name));
-    const places = withRoots({ home: home ?? '', rootHome: rootHome ?? '', etcNix: etcNix ?? '' });
-    const options = { places, tree: folder, variant: nix('2.31'), env: {} };
+    const systemPaths = withRoots({
+      home: home ?? '',
+      rootHome: rootHome ?? '',
+      etcNix: etcNix ?? '',
+    });
+    const options = { systemPaths, tree: folder, variant: nix('2.31'), env: {} };
     expect(listFaultsOf(options).map(({ file }) => file)).toEqual([conf, other]);
   });
 

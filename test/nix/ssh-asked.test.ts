@@ -36,7 +36,7 @@ test('a configuration that ssh is not done with is asked for once, and its comma
 
 test('configure goes on, names the command, and keeps what it knows', async () => {
   using rig = configureRig();
-  const file = join(rig.places.home, '.ssh/config');
+  const file = join(rig.systemPaths.home, '.ssh/config');
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
   const others = 'Host *\n  StdinNull yes\n';
   writeFileSync(file, others);
@@ -56,7 +56,7 @@ test('a fifo that is included is named', async () => {
   using rig = configureRig();
   const fifo = join(folder, 'fifo');
   spawnSync('mkfifo', [fifo]);
-  const file = join(rig.places.home, '.ssh/config');
+  const file = join(rig.systemPaths.home, '.ssh/config');
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
   writeFileSync(file, `Include ${fifo}\n`);
   const { err, failure } = await rig.run('--no-root');

@@ -28,11 +28,13 @@ const newSsh: Need = {
 };
 
 /** Both, where they are one: the tests of this project are run as root and as a user. */
-const stanzas = ({ layout, root, places }: Rig) =>
-  places.home === places.rootHome ? [layout.sshConfig, root.sshConfig] : [layout.sshConfig];
+const stanzas = ({ layout, root, systemPaths }: Rig) =>
+  systemPaths.home === systemPaths.rootHome
+    ? [layout.sshConfig, root.sshConfig]
+    : [layout.sshConfig];
 
-function writeConfig({ places }: Rig, text: string): string {
-  const file = join(places.home, '.ssh/config');
+function writeConfig({ systemPaths }: Rig, text: string): string {
+  const file = join(systemPaths.home, '.ssh/config');
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
   writeFileSync(file, text, { mode: 0o600 });
   return file;
@@ -140,8 +142,14 @@ describe('an option for every host that is newer than our oldest ssh', needs(new
     writeConfig(rig, where === 'above' ? option + include : include + option);
     const { signal } = new AbortController();
     const context = { env: process.env, signal };
-    const places = withRoots({ ...rig.places, rootHome: join(tree, 'elsewhere') });
-    const found = await userSsh({ layout, places, tree, context, asker: new SshAsker(signal) });
+    const systemPaths = withRoots({ ...rig.systemPaths, rootHome: join(tree, 'elsewhere') });
+    const found = await userSsh({
+      layout,
+      systemPaths,
+      tree,
+      context,
+      asker: new SshAsker(signal),
+    });
     expect(found.known).toMatchObject({ takenIn, takenBack: [{ name: 'SessionType' }] });
   });
 

@@ -22,7 +22,7 @@ beforeEach(() => {
   const layout = layoutOf(join(tree, 'state'));
   builder = {
     layout,
-    places: withRoots({
+    systemPaths: withRoots({
       home: join(tree, 'home'),
       rootHome: join(tree, 'root'),
       etcNix: join(tree, 'nix'),
@@ -36,7 +36,7 @@ beforeEach(() => {
     owner: { name: 'jörg', uid: 1000, directory: layout.root },
     takenIn: undefined,
   };
-  file = join(builder.places.home, '.ssh/config');
+  file = join(builder.systemPaths.home, '.ssh/config');
   apply();
 });
 afterEach(() => removeTree(tree));
@@ -132,7 +132,9 @@ test('nothing is known where ssh stumbles over a line, or ours is not there yet'
 
 test('a removal without receipts finds our block wherever it stands', () => {
   writeFileSync(file, `# mine\n${readFileSync(file, 'utf8')}`);
-  expect(foundReceipts(builder.layout, builder.places).map(({ path }) => path)).toEqual([file]);
+  expect(foundReceipts(builder.layout, builder.systemPaths).map(({ path }) => path)).toEqual([
+    file,
+  ]);
   writeFileSync(file, others);
-  expect(foundReceipts(builder.layout, builder.places)).toEqual([]);
+  expect(foundReceipts(builder.layout, builder.systemPaths)).toEqual([]);
 });

@@ -243,10 +243,10 @@ describe('the flake of a release', needs(flakes), () => {
   });
 
   /** Without a network: the one input is the stub. */
-  function flake(verb: string, ...argv: readonly string[]) {
+  function flake(command: string, ...argv: readonly string[]) {
     const here = ['--override-input', 'nixpkgs', `path:${stub}`, '--no-write-lock-file'];
     const store = ['--store', join(world, 'store')];
-    const all = [...experimental, 'flake', verb, `path:${tree}`, ...here, ...store, ...argv];
+    const all = [...experimental, 'flake', command, `path:${tree}`, ...here, ...store, ...argv];
     const env = { PATH: process.env['PATH'], HOME: conf, NIX_CONF_DIR: conf };
     return spawnSync('nix', all, { encoding: 'utf8', env });
   }

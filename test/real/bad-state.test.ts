@@ -28,8 +28,8 @@ const mistakes = { cpus: 300, memoryMiB: 'much', port: 0, colour: 'red' };
 test('a config with several mistakes is refused with all of them', async (context) => {
   await using rig = await BuilderRig.create({ context });
   settle(rig, mistakes);
-  for (const verb of ['daemon', 'start']) {
-    const refused = await rig.cli(verb);
+  for (const command of ['daemon', 'start']) {
+    const refused = await rig.cli(command);
     expect(refused.end).toBe(78);
     for (const name of Object.keys(mistakes)) expect(refused.stderr).toMatch(name);
     await rig.leavesNothing();
@@ -253,8 +253,8 @@ test("a state directory that is not the user's: said, and nothing is written", a
   const through = asNobody ? ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'] : [];
   const files = () => readdirSync(rig.layout.root, { recursive: true, encoding: 'utf8' }).sort();
   const before = files();
-  for (const verb of ['daemon', 'start', 'configure']) {
-    const refused = rig.program([verb, '-d', rig.layout.root], { through });
+  for (const command of ['daemon', 'start', 'configure']) {
+    const refused = rig.program([command, '-d', rig.layout.root], { through });
     expect([64, 73, 77]).toContain(await refused.ended);
     expect(refused.stderr).toMatch(/Cannot write|belongs to another user/);
     expect(refused.stderr).toContain(rig.layout.root);
@@ -270,9 +270,9 @@ test.for([
   ['with a quote', '/tmp/a"b', '\\"'],
 ] as const)('a state directory %s is refused by name', async ([, directory, why], context) => {
   await using rig = await BuilderRig.create({ context });
-  for (const verb of ['daemon', 'start', 'configure', 'status']) {
-    const refused = rig.program([verb, '-d', directory]);
-    expect(await refused.ended).toBe(verb === 'configure' ? 64 : 78);
+  for (const command of ['daemon', 'start', 'configure', 'status']) {
+    const refused = rig.program([command, '-d', directory]);
+    expect(await refused.ended).toBe(command === 'configure' ? 64 : 78);
     expect(refused.stderr).toContain(why);
   }
 });

@@ -133,9 +133,9 @@ test('neither a build nor root in the guest does more than it may', async (conte
     JSON.stringify(now.login ?? '').includes('Ready to build.'),
   );
   expect(JSON.stringify(last)).not.toMatch(obeyed);
-  for (const verb of ['status', 'doctor', 'logs', 'console']) {
-    const { stdout, said } = await rig.cli(verb);
-    expect(`${stdout}${said}`.match(obeyed)?.[0], verb).toBeUndefined();
+  for (const command of ['status', 'doctor', 'logs', 'console']) {
+    const { stdout, said } = await rig.cli(command);
+    expect(`${stdout}${said}`.match(obeyed)?.[0], command).toBeUndefined();
   }
   expect(readFileSync(rig.layout.status, 'utf8').trimEnd()).not.toMatch(obeyed);
   expect(await rig.reaches('ready')).toMatchObject({ vmPid, daemon });

@@ -121,13 +121,13 @@ export class BuilderRig implements AsyncDisposable {
     context.onTestFailed(() => console.error(this.#report ?? this.report()));
   }
 
-  /** Starts a verb on this builder. */
-  begin(verb: string, ...argv: string[]): Command {
-    return this.beginWith({}, verb, ...argv);
+  /** Starts a command on this builder. */
+  begin(command: string, ...argv: string[]): Command {
+    return this.beginWith({}, command, ...argv);
   }
 
-  beginWith(env: Environment, verb: string, ...argv: string[]): Command {
-    return this.program([verb, '-d', this.layout.root, ...argv], { env });
+  beginWith(env: Environment, command: string, ...argv: string[]): Command {
+    return this.program([command, '-d', this.layout.root, ...argv], { env });
   }
 
   /** Starts our program with just these words; `through` is a program before it, which becomes it. */
@@ -138,9 +138,9 @@ export class BuilderRig implements AsyncDisposable {
     return this.run([...through, this.#node, this.#program, ...argv], { env });
   }
 
-  /** Runs a verb on this builder to its end. */
-  async cli(verb: string, ...argv: string[]): Promise<Command> {
-    const command = this.begin(verb, ...argv);
+  /** Runs a command on this builder to its end. */
+  async cli(name: string, ...argv: string[]): Promise<Command> {
+    const command = this.begin(name, ...argv);
     await command.ended;
     return command;
   }

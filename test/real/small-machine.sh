@@ -56,7 +56,7 @@ start_nix_daemon() {
     until [ -S /nix/var/nix/daemon-socket/socket ]; do kill -0 "$nix_daemon"; done
 }
 
-# as_told OUTPUT ERRORS: what a verb of the owner's printed that root runs, as root. The release before told a command.
+# as_told OUTPUT ERRORS: what a command of the owner's printed that root runs, as root. The release before told a command.
 as_told() {
     if grep -q "^# Root's part of linuxkit-builder" "$1"; then /bin/sh <"$1"; else eval "$(sed -n 's/^ *sudo //p' "$2")"; fi
 }

@@ -50,7 +50,7 @@ test('what an administrator runs with --no-root writes it to the byte, also for 
         LINUXKIT_BUILDER_SERVICE: 'systemd',
         PATH: process.env['PATH'],
       },
-      home: rig.places.home,
+      home: rig.systemPaths.home,
       assets: dirname(dirname(import.meta.dirname)),
       isTTY: false,
       clock: systemClock,

@@ -31,7 +31,7 @@ const running = reply(0, '', 'x = {\n\tstate = running\n\tpid = 7\n}');
 const idle = reply(0, '', 'x = {\n\tstate = not running\n\tlast exit code = 0\n}');
 const gui: Target = { kind: 'modern', domain: 'gui/501' };
 
-/** Drives a plan by a table of answers to verbs; what it did and how it ended. Pauses are kept too. */
+/** Drives a plan by a table of answers to commands; what it did and how it ended. Pauses are kept too. */
 function drive<T>(
   plan: LaunchctlPlan<T>,
   answers: Readonly<Record<string, readonly LaunchctlReply[]>>,
@@ -44,10 +44,10 @@ function drive<T>(
     if (done === true) return { did, result: value };
     if (value.type === 'sleep') did.push(`sleep ${value.ms}`);
     else {
-      const [verb = ''] = value.argv;
-      const count = seen.get(verb) ?? 0;
-      seen.set(verb, count + 1);
-      const list = answers[verb] ?? [ok];
+      const [command = ''] = value.argv;
+      const count = seen.get(command) ?? 0;
+      seen.set(command, count + 1);
+      const list = answers[command] ?? [ok];
       last = list[Math.min(count, list.length - 1)] ?? ok;
       did.push(value.argv.join(' ').replace(`/${label}`, '/L').replace(label, 'L'));
     }
@@ -81,7 +81,7 @@ describe('loading', () => {
       'sleep 2000',
       'sleep 4000',
     ]);
-    expect(result).toMatchObject({ verb: 'bootstrap', meaning: 'io' });
+    expect(result).toMatchObject({ command: 'bootstrap', meaning: 'io' });
   });
 
   test('code 5 from a job that is there is no trouble', () => {
@@ -93,7 +93,7 @@ describe('loading', () => {
     const list = [absent, absent, reply(0, '', '{\n\t"PID" = 7;\n}')];
     const { did, result } = drive(load({ kind: 'legacy' }, '/p'), { list });
     expect(did).toEqual(['list L', 'load -w /p', 'list L']);
-    expect(result).toMatchObject({ verb: 'load' });
+    expect(result).toMatchObject({ command: 'load' });
   });
 });
 
@@ -133,7 +133,7 @@ describe('stopping', () => {
 
   test('a kick that fails says why', () =>
     expect(drive(kick(gui), { kickstart: [absent] }).result).toMatchObject({
-      verb: 'kickstart',
+      command: 'kickstart',
       meaning: 'absent',
     }));
 });
@@ -198,7 +198,7 @@ describe('each refusal has a sentence and a remedy', () => {
   test.each(['io', 'disabled', 'no-domain', 'already', 'bad-file', 'other'] as const)(
     'of launchd: %s',
     (meaning) => {
-      const failure = troubleFailure({ verb: 'bootstrap', meaning, reply: EIO }, '/p');
+      const failure = troubleFailure({ command: 'bootstrap', meaning, reply: EIO }, '/p');
       expect(failure.message).toMatch(/\.$/);
       expect(failure.hint).not.toBe('');
     },
@@ -210,11 +210,11 @@ describe('a job of the system', () => {
   // else nor waits.
   test.each(['start', 'stop'] as const)(
     '%s without root ends at the first refusal',
-    async (verb) => {
+    async (command) => {
       const folder = mkdtempSync(join(tmpdir(), 'refused-'));
       const launchctl = join(folder, 'launchctl');
       const asked = join(folder, 'asked');
-      const state = verb === 'start' ? 'not running' : 'running';
+      const state = command === 'start' ? 'not running' : 'running';
       writeFileSync(launchctl, `#!/bin/sh\nprintf 'x = {\\n\\tstate = ${state}\\n}'\n`, {
         mode: 0o755,
       });
@@ -230,7 +230,7 @@ describe('a job of the system', () => {
         clock: { ...systemClock, sleep: () => Promise.reject(new Error('nothing to wait for')) },
         signal: new AbortController().signal,
       });
-      const failure = await service[verb]().then(
+      const failure = await service[command]().then(
         () => expect.fail('it cannot succeed'),
         (error: unknown) => failureOf(error),
       );
@@ -241,13 +241,13 @@ describe('a job of the system', () => {
       });
       expect(failure.message).toContain(`system/${label}`);
       const calls = readFileSync(asked, 'utf8').trim().split('\n');
-      expect(calls).toEqual([expect.stringMatching(verb === 'start' ? 'kickstart' : 'kill')]);
+      expect(calls).toEqual([expect.stringMatching(command === 'start' ? 'kickstart' : 'kill')]);
       removeTree(folder);
     },
   );
 
   test('has remedies of the system’s', () => {
-    const trouble = { verb: 'bootstrap', reply: EIO } as const;
+    const trouble = { command: 'bootstrap', reply: EIO } as const;
     for (const meaning of ['io', 'already'] as const) {
       const { hint } = troubleFailure({ ...trouble, meaning }, '/p', true);
       expect(hint).toContain(`system/${label}`);

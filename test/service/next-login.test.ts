@@ -241,15 +241,16 @@ describe.each(keepers)('by $name', { timeout: 60_000 }, ({ name: service, login 
   async function survives({ of, path, isKeeping = false, isNix = false }: Manager): Promise<void> {
     const [old, next] = [of('22.1.0'), of('22.2.0')];
     const seen = (name: string) => (isNix ? `/${name}` : at(name));
-    const places = systemPathsOf(tree);
-    for (const folder of [places.home, places.etcNix]) mkdirSync(folder, { recursive: true });
+    const systemPaths = systemPathsOf(tree);
+    for (const folder of [systemPaths.home, systemPaths.etcNix])
+      mkdirSync(folder, { recursive: true });
     for (const tool of ['systemctl', 'launchctl']) put(`bin/${tool}`, '#!/bin/sh\nexit 1\n');
     put('.volta/bin/volta-shim', '#!/bin/sh\nexit 1\n');
     installReal(old);
     link(old);
     const env = {
       PATH: [...path.map(seen), at('bin'), '/usr/bin', '/bin'].join(':'),
-      HOME: places.home,
+      HOME: systemPaths.home,
       LINUXKIT_BUILDER_TREE: tree,
       LINUXKIT_BUILDER_SERVICE: service,
       LINUXKIT_BUILDER_DIR: at('state dir'),
@@ -277,7 +278,7 @@ describe.each(keepers)('by $name', { timeout: 60_000 }, ({ name: service, login 
     if (!isKeeping) for (const gone of [old.node, old.program]) remove(gone, next);
     installNext(next, seen);
     link(next);
-    const { job, script } = login(places.home);
+    const { job, script } = login(systemPaths.home);
     // No variable of a terminal's.
     const words = ['/bin/sh', '-c', script] as const;
     const ran = run([...words], { PATH: '/usr/bin:/bin', job });

@@ -92,12 +92,12 @@ test('a directory that others can write by an access control list of macOS is re
 describe('where systemd refuses', () => {
   const path = () => systemJobPath('systemd', tree);
 
-  test.each(['daemon-reload', 'enable'])('%s, it says so, and nothing is changed', (verb) => {
-    const refusing = `[ "$1" != ${verb} ] || { echo "no bus for $1" >&2; exit 1; }`;
+  test.each(['daemon-reload', 'enable'])('%s, it says so, and nothing is changed', (command) => {
+    const refusing = `[ "$1" != ${command} ] || { echo "no bus for $1" >&2; exit 1; }`;
     systemctl(refusing);
     const first = install('systemd', 'alice');
     expect(first.status).toBe(77);
-    expect(first.stderr).toContain(`no bus for ${verb}`);
+    expect(first.stderr).toContain(`no bus for ${command}`);
     expect(first.stderr).toContain(`systemd rejected ${path()}. Nothing was changed.`);
     expect(readdirSync(dirname(path()))).toEqual([]);
 

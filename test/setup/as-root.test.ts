@@ -48,8 +48,8 @@ afterEach(() => removeTree(tree));
 
 const told = rootValuesOf(rootRequestIn('/'));
 /** What sudo runs for that user. */
-const ask = (uid: string, input: unknown, verb = 'configure', path = '/usr/bin:/bin') =>
-  spawnSync(process.execPath, [program.main, verb, '--root-part'], {
+const ask = (uid: string, input: unknown, command = 'configure', path = '/usr/bin:/bin') =>
+  spawnSync(process.execPath, [program.main, command, '--root-part'], {
     encoding: 'utf8',
     input: JSON.stringify(input),
     env: { PATH: path, LINUXKIT_BUILDER_TREE: tree, SUDO_UID: uid },
@@ -106,9 +106,13 @@ describe('root’s part for another user', needs('root', safeNode), () => {
 
   test('takes nobody for root of whom neither sudo nor doas says who it is', () => {
     const before = snapshot(tree);
-    for (const verb of ['configure', 'unconfigure']) {
-      const { status, stderr } = ask('', told, verb);
-      expect([verb, status, stderr]).toEqual([verb, 77, expect.stringContaining('which user')]);
+    for (const command of ['configure', 'unconfigure']) {
+      const { status, stderr } = ask('', told, command);
+      expect([command, status, stderr]).toEqual([
+        command,
+        77,
+        expect.stringContaining('which user'),
+      ]);
     }
     expect(snapshot(tree)).toEqual(before);
   });

@@ -54,14 +54,14 @@ function userRig(sudo: string, path = `:${process.env['PATH'] ?? ''}`) {
     ssh,
     directory,
     machines: join(tree, 'etc/nix/machines'),
-    run: (verb: string, ...argv: string[]) =>
-      spawnSync(process.execPath, [program.main, verb, '-d', directory, ...argv], {
+    run: (command: string, ...argv: string[]) =>
+      spawnSync(process.execPath, [program.main, command, '-d', directory, ...argv], {
         encoding: 'utf8',
         env: { ...env, HOME: join(tree, home), LINUXKIT_BUILDER_TREE: tree },
         ...(asRoot ? { uid, gid } : {}),
       }),
-    begin: (verb: string, ...argv: string[]) =>
-      spawn(process.execPath, [program.main, verb, '-d', directory, ...argv], {
+    begin: (command: string, ...argv: string[]) =>
+      spawn(process.execPath, [program.main, command, '-d', directory, ...argv], {
         stdio: ['ignore', 'ignore', 'pipe'],
         env: { ...env, HOME: join(tree, home), LINUXKIT_BUILDER_TREE: tree },
         ...(asRoot ? { uid, gid } : {}),
@@ -97,7 +97,7 @@ describe('as an ordinary user', () => {
   test('the script that is shown is the one that root runs, word for word', () => {
     using rig = userRig('printf "%s\\0" "$3" >>"$0.ran"; exec "$@"');
     const said = [['configure', '--system'], ['unconfigure']].map(
-      ([verb = '', ...options]) => rig.run(verb, ...options).stderr,
+      ([command = '', ...options]) => rig.run(command, ...options).stderr,
     );
     const scripts = readFileSync(join(rig.tree, 'bin/sudo.ran'), 'utf8').split('\0').slice(0, -1);
     // One of them writes words which, in a sentence of ours, would be given the -d of this command.

@@ -22,8 +22,8 @@ describe('Time Machine', needs('root'), () => {
     };
     return {
       rig,
-      run: (verb: string, ...argv: string[]) =>
-        rig.anyWith(env, verb, '-d', rig.layout.root, ...argv),
+      run: (command: string, ...argv: string[]) =>
+        rig.anyWith(env, command, '-d', rig.layout.root, ...argv),
       calls: () => readFileSync(`${tmutil}.calls`, 'utf8').trim().split('\n'),
       [Symbol.dispose]: () => rig[Symbol.dispose](),
     };

@@ -41,7 +41,7 @@ beforeEach(() => {
   const layout = layoutOf(join(tree, 'state'));
   builder = {
     layout,
-    places: withRoots({
+    systemPaths: withRoots({
       home: join(tree, 'home'),
       rootHome: join(tree, 'root'),
       etcNix: join(tree, 'nix'),
@@ -55,7 +55,7 @@ beforeEach(() => {
     takenIn: undefined,
     owner: { name: 'jörg', uid: 1000, directory: layout.root },
   };
-  ssh = join(builder.places.home, '.ssh/config');
+  ssh = join(builder.systemPaths.home, '.ssh/config');
 });
 afterEach(() => removeTree(tree));
 
@@ -64,7 +64,7 @@ const apply = (stop = new AbortController().signal) =>
 
 describe("the user's part", () => {
   test('includes our configuration in that of the user, once', async () => {
-    mkdirSync(join(builder.places.home, '.ssh'), { recursive: true });
+    mkdirSync(join(builder.systemPaths.home, '.ssh'), { recursive: true });
     writeFileSync(ssh, 'Host *\n  Port 2222', { mode: 0o600 });
     apply();
     expect(userNeeds(builder)).toMatchObject({ changes: [], byHand: [] });
@@ -76,7 +76,7 @@ describe("the user's part", () => {
   });
 
   test('leaves alone what home-manager made, and says what to add', () => {
-    mkdirSync(join(builder.places.home, '.ssh'), { recursive: true });
+    mkdirSync(join(builder.systemPaths.home, '.ssh'), { recursive: true });
     symlinkSync('/nix/store/00000000000000000000000000000000-hm/config', ssh);
     const { changes, byHand } = userNeeds(builder);
     expect(changes.map(({ wanted }) => wanted.path)).not.toContain(ssh);
@@ -84,7 +84,7 @@ describe("the user's part", () => {
   });
 
   test('follows a link into a directory of dotfiles', () => {
-    mkdirSync(join(builder.places.home, '.ssh'), { recursive: true });
+    mkdirSync(join(builder.systemPaths.home, '.ssh'), { recursive: true });
     const dotfile = join(tree, 'dotfiles-ssh');
     writeFileSync(dotfile, 'Host a\n');
     symlinkSync(dotfile, ssh);
@@ -93,7 +93,7 @@ describe("the user's part", () => {
   });
 
   test('writes through a link at whose end nothing is yet, and gives it back', () => {
-    mkdirSync(join(builder.places.home, '.ssh'), { recursive: true });
+    mkdirSync(join(builder.systemPaths.home, '.ssh'), { recursive: true });
     mkdirSync(join(tree, 'dotfiles'));
     const dotfile = join(tree, 'dotfiles/ssh');
     symlinkSync('../../dotfiles/ssh', ssh);
@@ -107,7 +107,7 @@ describe("the user's part", () => {
   });
 
   test('leaves a link into a directory that is not there, and says what to add', () => {
-    mkdirSync(join(builder.places.home, '.ssh'), { recursive: true });
+    mkdirSync(join(builder.systemPaths.home, '.ssh'), { recursive: true });
     const target = join(tree, 'not-mounted/ssh');
     symlinkSync(target, ssh);
     const { changes, byHand } = userNeeds(builder);
@@ -123,8 +123,8 @@ describe("the user's part", () => {
   });
 
   test('says nothing twice where root is the user', () => {
-    const { home } = builder.places;
-    builder = { ...builder, places: withRoots({ ...builder.places, rootHome: home }) };
+    const { home } = builder.systemPaths;
+    builder = { ...builder, systemPaths: withRoots({ ...builder.systemPaths, rootHome: home }) };
     expect(userNeeds(builder).changes.map(({ wanted }) => wanted.path)).not.toContain(ssh);
   });
 });

@@ -11,13 +11,13 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { Command } from 'commander';
-import { configureVerb } from '../../src/cli/setup/configure-command.ts';
-import { doctorVerb } from '../../src/doctor/doctor-command.ts';
-import { listVerb } from '../../src/cli/inspect/list-command.ts';
-import { machinesVerb, sshConfigVerb } from '../../src/cli/inspect/registered-commands.ts';
+import { configureCommand } from '../../src/cli/setup/configure-command.ts';
+import { doctorCommand } from '../../src/doctor/doctor-command.ts';
+import { listCommand } from '../../src/cli/inspect/list-command.ts';
+import { machinesCommand, sshConfigCommand } from '../../src/cli/inspect/registered-commands.ts';
 import type { Finding } from '../../src/doctor/check-runner.ts';
 import type { CliContext } from '../../src/command/context.ts';
-import { unconfigureVerb } from '../../src/cli/setup/unconfigure-command.ts';
+import { unconfigureCommand } from '../../src/cli/setup/unconfigure-command.ts';
 import { systemPathsOf, rootPaths } from '../../src/host/system-paths.ts';
 import { withIncluded } from '../../src/nix/machines.ts';
 import { layoutOf } from '../../src/config/layout.ts';
@@ -36,15 +36,15 @@ export interface Outcome {
 /** A tree with a home whose name has a space and an umlaut, and the files in it. */
 export function configureRig() {
   const tree = mkdtempSync(join(tmpdir(), 'cfg Jörg-'));
-  const places = systemPathsOf(tree);
+  const systemPaths = systemPathsOf(tree);
   const state = join(tree, 'cache/state');
-  for (const path of [places.home, places.rootHome, places.etcNix])
+  for (const path of [systemPaths.home, systemPaths.rootHome, systemPaths.etcNix])
     mkdirSync(path, { recursive: true });
   return {
     tree,
-    places,
+    systemPaths,
     layout: layoutOf(state),
-    root: rootPaths(places),
+    root: rootPaths(systemPaths),
     run: (...argv: string[]) =>
       runIn({ LINUXKIT_BUILDER_TREE: tree }, ['configure', '-d', state, ...argv]),
     runWith: (env: NodeJS.ProcessEnv, ...argv: string[]) =>
@@ -62,7 +62,7 @@ export function configureRig() {
     read: (path: string) => readFileSync(path, 'utf8'),
     /** What Nix reads in its list. */
     list: () =>
-      withIncluded(readFileSync(rootPaths(places).machines, 'utf8'), (path) =>
+      withIncluded(readFileSync(rootPaths(systemPaths).machines, 'utf8'), (path) =>
         readFileSync(path, 'utf8'),
       ),
     mode: (path: string) => (statSync(path).mode & 0o777).toString(8),
@@ -86,12 +86,12 @@ async function runIn(env: NodeJS.ProcessEnv, argv: string[]): Promise<Outcome> {
     onStopSignal: () => undefined,
     exit: () => undefined,
   };
-  configureVerb(program.command('configure'), context);
-  unconfigureVerb(program.command('unconfigure'), context);
-  doctorVerb(program.command('doctor'), context);
-  listVerb(program.command('list'), context);
-  machinesVerb(program.command('machines'), context);
-  sshConfigVerb(program.command('ssh-config'), context);
+  configureCommand(program.command('configure'), context);
+  unconfigureCommand(program.command('unconfigure'), context);
+  doctorCommand(program.command('doctor'), context);
+  listCommand(program.command('list'), context);
+  machinesCommand(program.command('machines'), context);
+  sshConfigCommand(program.command('ssh-config'), context);
   try {
     await program.parseAsync(argv, { from: 'user' });
     return { out, err, failure: undefined };

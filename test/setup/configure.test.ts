@@ -67,7 +67,7 @@ describe('configure', needs('root'), () => {
     expect(modes.map(rig.mode)).toEqual(['700', '700', '700', '600', '600']);
     const rootModes = [root.clientKey, root.sshConfig, root.list, root.machines, root.ssh];
     expect(rootModes.map(rig.mode)).toEqual(['600', '644', '644', '644', '600']);
-    expect(rig.mode(join(rig.places.rootHome, '.ssh'))).toBe('700');
+    expect(rig.mode(join(rig.systemPaths.rootHome, '.ssh'))).toBe('700');
   });
 
   test('says what else Nix may be told of a builder', async () => {
@@ -192,7 +192,7 @@ describe('configure', needs('root'), () => {
 
   test('the real ssh reads what root is given, before Host * of others', async () => {
     using rig = configureRig();
-    mkdirSync(join(rig.places.rootHome, '.ssh'), { mode: 0o700 });
+    mkdirSync(join(rig.systemPaths.rootHome, '.ssh'), { mode: 0o700 });
     writeFileSync(rig.root.ssh, 'Host *\r\n  Port 1\r\n  ProxyJump x', { mode: 0o600 });
     await rig.run();
     const { stdout, stderr } = await runProgram('ssh', ['-G', '-F', rig.root.ssh, 'nix-linuxkit']);
@@ -206,7 +206,7 @@ describe('configure', needs('root'), () => {
     using rig = configureRig();
     const machines = Buffer.from('ssh://a x86_64-linux\r\n# caf\xe9\r\nssh://b', 'latin1');
     const ssh = Buffer.from('Host *\n  User me');
-    mkdirSync(join(rig.places.rootHome, '.ssh'));
+    mkdirSync(join(rig.systemPaths.rootHome, '.ssh'));
     writeFileSync(rig.root.machines, machines);
     writeFileSync(rig.root.ssh, ssh);
     await rig.run();
@@ -365,7 +365,7 @@ describe('configure leaves alone and says', needs('root'), () => {
   ])('%s of the login job in the Nix store: nothing is written there', async (_, link, by) => {
     using rig = configureRig();
     const store = '/nix/store/00000000000000000000000000000000-agents';
-    const path = join(rig.places.home, link);
+    const path = join(rig.systemPaths.home, link);
     mkdirSync(dirname(path), { recursive: true });
     if (by !== '') symlinkSync(store, join(rig.tree, by));
     symlinkSync(by === '' ? store : join(rig.tree, by), path);
@@ -561,7 +561,7 @@ describe('a list of builders that a configuration makes', needs('root'), () => {
   ])('or a person, by a link %s', async (name, to, isMade) => {
     using rig = configureRig();
     if (name.includes('NixOS')) writeFileSync(join(rig.tree, 'etc/NIXOS'), '');
-    writeFileSync(join(rig.places.etcNix, 'mine'), 'ssh://mine x86_64-linux\n');
+    writeFileSync(join(rig.systemPaths.etcNix, 'mine'), 'ssh://mine x86_64-linux\n');
     symlinkSync(to, rig.root.machines);
     const { err, failure } = await rig.run('-c', '1');
     expect(failure).toBeUndefined();
@@ -572,7 +572,10 @@ describe('a list of builders that a configuration makes', needs('root'), () => {
     if (isMade) return;
     expect(rig.read(rig.root.machines)).toBe('ssh://mine x86_64-linux\n');
     // What it says is what helps.
-    writeFileSync(join(rig.places.etcNix, 'mine'), `ssh://mine x86_64-linux\n@${rig.root.list}\n`);
+    writeFileSync(
+      join(rig.systemPaths.etcNix, 'mine'),
+      `ssh://mine x86_64-linux\n@${rig.root.list}\n`,
+    );
     const after = await rig.doctor();
     expect(after.find((each) => each.name === "root's files")).toMatchObject({ kind: 'good' });
     expect((await rig.run('-c', '1')).out).toEqual([nothingToChange]);
@@ -608,7 +611,10 @@ describe('a directory of linuxkit-nix', needs('root'), () => {
     put(join(root, 'keys/known_host'), '[localhost]:24083 x');
     put(join(root, 'server-config.tar'), 'tar');
     put(disk, 'its blocks');
-    put(rig.root.ssh, `Include ${rig.places.rootHome}//.ssh/nix-linuxkit-ssh-config\nHost a\n`);
+    put(
+      rig.root.ssh,
+      `Include ${rig.systemPaths.rootHome}//.ssh/nix-linuxkit-ssh-config\nHost a\n`,
+    );
     put(rig.root.machines, 'ssh://a\n\nssh://nix-linuxkit x86_64-linux /k/client 1 1 kvm\n');
     return rig;
   }

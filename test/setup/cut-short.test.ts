@@ -46,10 +46,10 @@ const lastStrikes = (changes: number): Strike[] =>
 function world(name: string) {
   const root = join(directory, name);
   const [home, tree] = [join(root, 'home'), join(root, 'tree')];
-  const places = systemPathsOf(tree);
-  for (const path of [home, places.home, places.rootHome, places.etcNix])
+  const systemPaths = systemPathsOf(tree);
+  for (const path of [home, systemPaths.home, systemPaths.rootHome, systemPaths.etcNix])
     mkdirSync(path, { recursive: true });
-  writeFileSync(join(places.etcNix, 'nix.conf'), 'cores = 1');
+  writeFileSync(join(systemPaths.etcNix, 'nix.conf'), 'cores = 1');
   const layout = layoutOf(join(root, 'state'));
   const env = {
     PATH: process.env['PATH'] ?? '',

@@ -114,7 +114,7 @@ describe('a directory of another user', needs('root'), () => {
     ['verdicts', '--clear'],
     ['doctor', '--fix'],
   ];
-  test.each(changing)('is changed by no verb of root’s: %s', (...argv) => {
+  test.each(changing)('is changed by no command of root’s: %s', (...argv) => {
     lay();
     chownSync(layout.root, nobody, nobody);
     const before = snapshot(tree);
@@ -147,12 +147,12 @@ describe('a directory of another user', needs('root'), () => {
     ['image', 'info'],
     ['logs'],
     ['configure', '--no-root'],
-  ])('has root wait for nothing, and read nothing without end: %s', (verb, ...options) => {
+  ])('has root wait for nothing, and read nothing without end: %s', (command, ...options) => {
     const { config, status, boots, day, sshConfig, machines, verdicts, receipts, log } = layout;
     mkdirSync(layout.state, { recursive: true });
     mkdirSync(layout.images);
     const bundle = bundleAt(builtImage(layout, nativeSystem(process.arch)));
-    const settings = verb === 'image' ? [] : [config];
+    const settings = command === 'image' ? [] : [config];
     for (const path of [...settings, boots, day, sshConfig, machines, verdicts, receipts])
       expect(spawnSync('mkfifo', [path]).status).toBe(0);
     expect(spawnSync('mkfifo', [bundle.manifest]).status).toBe(0);
@@ -161,7 +161,7 @@ describe('a directory of another user', needs('root'), () => {
     writeFileSync(log, '');
     truncateSync(log, 1024 ** 4);
     chownSync(layout.root, nobody, nobody);
-    const ran = run(verb, ...options, '-d', layout.root);
+    const ran = run(command, ...options, '-d', layout.root);
     expect([ran.signal, ran.stderr]).toEqual([
       null,
       expect.stringContaining(`(uid ${nobody})`) as string,
@@ -223,28 +223,28 @@ describe('a directory of another user', needs('root'), () => {
 
   test.each(['start', 'daemon', 'configure', 'doctor'])(
     'that others can write, and have, is made private by nobody: %s',
-    (verb) => {
+    (command) => {
       lay();
       chmodSync(layout.root, 0o777);
       chownSync(layout.config, nobody, nobody);
       const before = snapshot(tree);
-      const { status, stderr } = run(verb, '-d', layout.root);
+      const { status, stderr } = run(command, '-d', layout.root);
       expect(stderr).toContain(layout.config);
       expect(stderr).toContain(`(uid ${nobody})`);
-      expect(status).toBe(verb === 'configure' ? 64 : 77);
+      expect(status).toBe(command === 'configure' ? 64 : 77);
       expect(snapshot(tree)).toEqual(before);
     },
   );
 
   test.each(['stop', 'status', 'configure'])(
     'in which another has put a name with a line of his own shows no such line: %s',
-    (verb) => {
+    (command) => {
       lay();
       chmodSync(layout.root, 0o777);
       const planted = join(layout.root, 'x\nlinuxkit-builder: run this: curl his | sh');
       put(planted, '');
       chownSync(planted, nobody, nobody);
-      const { stdout, stderr } = run(verb, '-d', layout.root);
+      const { stdout, stderr } = run(command, '-d', layout.root);
       expect(stderr).toContain('x linuxkit-builder: run this');
       expect(stdout + stderr).not.toMatch(/^linuxkit-builder: run this/m);
     },
@@ -252,14 +252,14 @@ describe('a directory of another user', needs('root'), () => {
 
   test.each(['start', 'daemon', 'configure', 'doctor'])(
     'that others can write, with a file that they can write, is made private by nobody: %s',
-    (verb) => {
+    (command) => {
       lay();
       chmodSync(layout.root, 0o777);
       chmodSync(layout.config, 0o666);
       const before = snapshot(tree);
-      const { status, stderr } = run(verb, '-d', layout.root);
+      const { status, stderr } = run(command, '-d', layout.root);
       expect(stderr).toContain(`chmod go-w '${layout.config}'`);
-      expect(status).toBe(verb === 'configure' ? 64 : 77);
+      expect(status).toBe(command === 'configure' ? 64 : 77);
       expect(snapshot(tree)).toEqual(before);
       chmodSync(layout.root, 0o755);
       expect(run('configure', '-d', layout.root, '-q').status).toBe(0);
@@ -321,13 +321,13 @@ describe('a directory of another user', needs('root'), () => {
 
   // Behaviour 23: `unconfigure --owner-gone` works without the owner's state directory: it uses root's own record.
   test('whose owner is gone: an administrator takes back root’s part by root’s own record', () => {
-    const places = systemPathsOf(tree);
-    for (const path of [places.home, places.rootHome, places.etcNix])
+    const systemPaths = systemPathsOf(tree);
+    for (const path of [systemPaths.home, systemPaths.rootHome, systemPaths.etcNix])
       mkdirSync(path, { recursive: true });
-    put(rootPaths(places).machines, 'ssh://a\n');
+    put(rootPaths(systemPaths).machines, 'ssh://a\n');
     const before = snapshot(tree);
     expect(run('configure', '-d', layout.root, '-q').status).toBe(0);
-    const { installed } = rootPaths(places);
+    const { installed } = rootPaths(systemPaths);
     const theirs = readFileSync(installed, 'utf8').replace('"uid": 0', `"uid": ${nobody}`);
     writeFileSync(installed, theirs);
     lay();

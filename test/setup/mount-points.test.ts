@@ -26,11 +26,11 @@ describe('a file that is a mount point', needs('root', 'mounts'), () => {
   const root = rootPaths(systemPathsOf(tree));
   const layout = layoutOf(join(tree, 'state'));
 
-  /** Runs a verb where those files are mount points. */
+  /** Runs a command where those files are mount points. */
   function run(mounted: readonly string[], ...argv: string[]) {
     const mounts = mounted.map((path) => `mount --bind ${quoted(path)} ${quoted(path)}`);
-    const verb = [process.execPath, program.main, ...argv].map(quoted).join(' ');
-    const script = [...mounts, `exec ${verb}`].join(' && ');
+    const command = [process.execPath, program.main, ...argv].map(quoted).join(' ');
+    const script = [...mounts, `exec ${command}`].join(' && ');
     const env = { PATH: process.env['PATH'] ?? '', HOME: tree, LINUXKIT_BUILDER_TREE: tree };
     return spawnSync('unshare', ['-m', 'sh', '-c', script], { encoding: 'utf8', env });
   }

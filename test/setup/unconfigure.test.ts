@@ -31,7 +31,7 @@ function put(path: string, bytes: string, mode = 0o644): void {
 /** Set-ups that people have. */
 const trees: Readonly<Record<string, (rig: Rig) => void>> = {
   'nothing at all': () => undefined,
-  'no /etc/nix': ({ places }) => removeTree(dirname(places.etcNix)),
+  'no /etc/nix': ({ systemPaths }) => removeTree(dirname(systemPaths.etcNix)),
   'builders and hosts of others': ({ root }) => {
     put(root.machines, 'ssh://a x86_64-linux\n# b\n');
     put(root.ssh, 'Host *\n  User me\n', 0o600);

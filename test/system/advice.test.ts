@@ -25,7 +25,7 @@ describe('a command of this program', () => {
       'linuxkit-builder ssh --root -- nix-collect-garbage',
       'linuxkit-builder ssh -d /s --root -- nix-collect-garbage',
     ],
-  ])('%j names the directory behind its verb', (command, plain, named) => {
+  ])('%j names the directory behind its command', (command, plain, named) => {
     expect(plainly(command)).toBe(plain);
     expect(command.for('/s')).toBe(named);
   });

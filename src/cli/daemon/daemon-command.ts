@@ -25,7 +25,7 @@ interface DaemonOptions extends DirectoryOption, DryRunOptions {
 }
 
 /** `daemon`: the supervisor in the foreground; what launchd, systemd and `start` run. */
-export function daemonVerb(command: Command, context: CliContext): void {
+export function daemonCommand(command: Command, context: CliContext): void {
   command
     .option(...directoryOption)
     .option('--managed', 'for launchd and systemd: keep running after errors that would end it')
@@ -62,7 +62,7 @@ async function runDaemon(layout: Layout, managed: boolean, context: CliContext):
   // Whoever starts it, with whatever they have: its sockets are root in the guest, and code as its owner.
   process.umask(0o077);
   const { daemon } = await import('../../supervisor/daemon/daemon.ts');
-  const places = systemPathsOf(context.env['LINUXKIT_BUILDER_TREE']);
+  const systemPaths = systemPathsOf(context.env['LINUXKIT_BUILDER_TREE']);
   const onStatus = await statusTeller(layout, context);
   const over = new AbortController();
   void loadAndWatch(layout, context, over.signal);
@@ -73,8 +73,8 @@ async function runDaemon(layout: Layout, managed: boolean, context: CliContext):
       release: context.version,
       directory: unlessUsual(layout, context),
       managed,
-      rootsKey: rootKeyReader(places.roots),
-      doorSocket: places.roots.doorSocket,
+      rootsKey: rootKeyReader(systemPaths.roots),
+      doorSocket: systemPaths.roots.doorSocket,
       closeDirectories: keepPrivate,
       onStopSignal: (listener) => context.onStopSignal(listener),
       signal: context.signal,

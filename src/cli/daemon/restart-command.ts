@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { buildsOption, nowOption, type EndOptions } from '../../client/builds-option.ts';
 import { directoryOption, type CliContext, type DirectoryOption } from '../../command/context.ts';
 
-export function restartVerb(command: Command, context: CliContext): void {
+export function restartCommand(command: Command, context: CliContext): void {
   command
     .option(...directoryOption)
     .option(...nowOption)

@@ -3,14 +3,14 @@ import type { Command } from 'commander';
 import { buildsOption, nowOption, type EndOptions } from '../../client/builds-option.ts';
 import { directoryOption, type CliContext, type DirectoryOption } from '../../command/context.ts';
 
-export function startVerb(command: Command, context: CliContext): void {
+export function startCommand(command: Command, context: CliContext): void {
   command.option(...directoryOption).action(async (options: DirectoryOption) => {
     const { runStart } = await import('./start-stop.ts');
     await runStart(options, context);
   });
 }
 
-export function stopVerb(command: Command, context: CliContext): void {
+export function stopCommand(command: Command, context: CliContext): void {
   command
     .option(...directoryOption)
     .option(...nowOption)

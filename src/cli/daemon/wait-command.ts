@@ -13,7 +13,7 @@ interface WaitOptions extends DirectoryOption {
 }
 
 /** `wait`: until the guest is ready, or cannot become so. */
-export function waitVerb(command: Command, context: CliContext): void {
+export function waitCommand(command: Command, context: CliContext): void {
   command
     .option(...directoryOption)
     .option('-t, --timeout <seconds>', 'give up after this many seconds', seconds, 300)

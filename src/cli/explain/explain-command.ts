@@ -15,7 +15,7 @@ interface ExplainOptions extends DirectoryOption {
 }
 
 /** `explain`: why a build would or would not come to the builder. Exit 0 when it comes, or has nothing to come for. */
-export function explainVerb(command: Command, context: CliContext): void {
+export function explainCommand(command: Command, context: CliContext): void {
   command
     .argument(
       '<installable>',

@@ -7,7 +7,7 @@ import {
 } from '../../command/context.ts';
 
 /** `debug DRV [-- COMMAND]`: a shell, or one command, in the sandbox of a build that failed. */
-export function debugVerb(command: Command, context: CliContext): void {
+export function debugCommand(command: Command, context: CliContext): void {
   command
     .argument('<derivation>', 'the .drv file that Nix names when a build fails')
     .argument('[command...]', 'after --: a command to run there instead of a shell')

@@ -19,7 +19,7 @@ interface ResetOptions extends DirectoryOption {
 }
 
 /** `disk reset` and `disk keep`. */
-export function diskVerbs(disk: Command, context: CliContext): void {
+export function diskCommands(disk: Command, context: CliContext): void {
   disk
     .command('reset')
     .description("delete the guest's disk and nothing else; the next start creates a new one")

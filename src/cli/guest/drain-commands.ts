@@ -16,7 +16,7 @@ interface DrainOptions extends DirectoryOption {
 }
 
 /** `drain`: new connections are refused, so that Nix takes another builder; those that are through go on. */
-export function drainVerb(command: Command, context: CliContext): void {
+export function drainCommand(command: Command, context: CliContext): void {
   command
     .option(...directoryOption)
     .option('-w, --wait', 'wait until all builds and connections have ended')
@@ -48,7 +48,7 @@ export function drainVerb(command: Command, context: CliContext): void {
 }
 
 /** `undrain`: new connections are let in again. */
-export function undrainVerb(command: Command, context: CliContext): void {
+export function undrainCommand(command: Command, context: CliContext): void {
   command.option(...directoryOption).action(async (options: DirectoryOption) => {
     const layout = layoutFor(options, context, 'ask');
     await ask(layout, 'admit', context.clock, context.signal);

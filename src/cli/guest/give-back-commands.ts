@@ -4,7 +4,7 @@ import { buildsOption } from '../../client/builds-option.ts';
 import { directoryOption, type CliContext, type DirectoryOption } from '../../command/context.ts';
 import type { GcOptions } from './gc-trim.ts';
 
-export function gcVerb(command: Command, context: CliContext): void {
+export function gcCommand(command: Command, context: CliContext): void {
   command
     .option(...directoryOption)
     .option(...buildsOption)
@@ -14,7 +14,7 @@ export function gcVerb(command: Command, context: CliContext): void {
     });
 }
 
-export function trimVerb(command: Command, context: CliContext): void {
+export function trimCommand(command: Command, context: CliContext): void {
   command.option(...directoryOption).action(async (options: DirectoryOption) => {
     const { runTrim } = await import('./gc-trim.ts');
     await runTrim(options, context);

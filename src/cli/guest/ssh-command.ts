@@ -12,7 +12,7 @@ interface SshOptions extends DirectoryOption {
 }
 
 /** `ssh [-- COMMAND]`: a shell, or one command, in the guest, through the front door as Nix comes. */
-export function sshVerb(command: Command, context: CliContext): void {
+export function sshCommand(command: Command, context: CliContext): void {
   command
     .argument('[command...]', "after --: a command for the guest's shell")
     .option(...directoryOption)

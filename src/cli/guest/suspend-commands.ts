@@ -4,7 +4,7 @@ import { buildsOption, nowOption } from '../../client/builds-option.ts';
 import { directoryOption, type CliContext, type DirectoryOption } from '../../command/context.ts';
 import type { SuspendOptions } from './suspend.ts';
 
-export function suspendVerb(command: Command, context: CliContext): void {
+export function suspendCommand(command: Command, context: CliContext): void {
   command
     .option(...directoryOption)
     .option(...nowOption)
@@ -16,7 +16,7 @@ export function suspendVerb(command: Command, context: CliContext): void {
     });
 }
 
-export function resumeVerb(command: Command, context: CliContext): void {
+export function resumeCommand(command: Command, context: CliContext): void {
   command.option(...directoryOption).action(async (options: DirectoryOption) => {
     const { runResume } = await import('./suspend.ts');
     await runResume(options, context);

@@ -104,7 +104,7 @@ async function wake(layout: Layout, { clock, signal }: CliContext): Promise<bool
   return (await ask(layout, 'resume', clock, signal))['was'] === 'away';
 }
 
-/** The same where it is not what the verb is for: false too where the daemon does not say, or knows no guest that goes. */
+/** The same where it is not what the command is for: false too where the daemon does not say, or knows no guest that goes. */
 export async function wakeIfAway(layout: Layout, context: CliContext): Promise<boolean> {
   try {
     return await wake(layout, context);

@@ -32,7 +32,7 @@ import { waitingForOther } from '../../command/announce-slow.ts';
 import { noView, progressView, type ProgressView } from '../../command/progress.ts';
 
 /** As `image build`, `image update` and `upgrade` are called. */
-export interface BuildVerbOptions extends DirectoryOption {
+export interface BuildCommandOptions extends DirectoryOption {
   readonly mirror?: string;
   readonly securityMirror?: string;
   readonly snapshots?: string;
@@ -47,15 +47,15 @@ export interface BuildVerbOptions extends DirectoryOption {
 }
 
 /** Makes the image at the given prefix or that of the system's and says where it is. */
-export async function buildVerb(
-  options: BuildVerbOptions,
+export async function buildCommand(
+  options: BuildCommandOptions,
   layout: Layout,
   system: System,
   context: CliContext,
 ): Promise<void> {
   const reporter = await reporterFor(options, context);
-  const places = lockPlaces(layout, context);
-  const call = { options, layout, system, context, places, reporter };
+  const lockPaths = lockPathsOf(layout, context);
+  const call = { options, layout, system, context, lockPaths, reporter };
   try {
     const guess = await suppliesFor(call);
     // Before anything of ours: by it unconfigure knows that there is something.
@@ -63,7 +63,7 @@ export async function buildVerb(
     makeDirectory(layout.state);
     if (options.check === true) {
       const { checkForNews } = await import('./check-updates.ts');
-      const found = await checkForNews(layout, call.places, { ...guess, arch: options.arch });
+      const found = await checkForNews(layout, call.lockPaths, { ...guess, arch: options.arch });
       return reporter.result(found);
     }
     const supplies = await withMirror(call, guess);
@@ -75,25 +75,25 @@ export async function buildVerb(
 }
 
 /** Where a lock can be: the program's own, and the one that `image update` makes. */
-const lockPlaces = ({ imageLock }: Layout, { assets }: CliContext): LockPaths => ({
+const lockPathsOf = ({ imageLock }: Layout, { assets }: CliContext): LockPaths => ({
   own: join(assets, 'src/image/lock.json'),
   updated: imageLock,
 });
 
-/** One call of the verb. */
+/** One call of the command. */
 interface Call {
-  readonly options: BuildVerbOptions;
+  readonly options: BuildCommandOptions;
   readonly layout: Layout;
   /** The guest's, whose image it is. */
   readonly system: System;
   readonly context: CliContext;
-  readonly places: LockPaths;
+  readonly lockPaths: LockPaths;
   readonly reporter: Reporter;
 }
 
 /** The image, and what there is to say of it: where it is, that it is old, when it is used. */
 async function make(call: Call, supplies: SupplyOptions): Promise<void> {
-  const { options, layout, system, context, places, reporter } = call;
+  const { options, layout, system, context, lockPaths, reporter } = call;
   const { clock, signal } = context;
   const prefix =
     options.output === undefined ? builtImage(layout, system) : resolve(options.output);
@@ -101,7 +101,7 @@ async function make(call: Call, supplies: SupplyOptions): Promise<void> {
   const built = await buildImage({
     ...supplies,
     arch: options.arch,
-    lock: currentLock(places, recipe),
+    lock: currentLock(lockPaths, recipe),
     recipe,
     rootfs: join(context.assets, 'src/image/rootfs'),
     prefix,
@@ -130,7 +130,7 @@ interface Reporter {
   end(): void;
 }
 
-async function reporterFor({ quiet }: BuildVerbOptions, context: CliContext): Promise<Reporter> {
+async function reporterFor({ quiet }: BuildCommandOptions, context: CliContext): Promise<Reporter> {
   const view = quiet === true ? noView : await progressView(context);
   const after = (tell: (line: Text) => void) => (line: Text) => {
     view.end();
@@ -148,12 +148,12 @@ async function reporterFor({ quiet }: BuildVerbOptions, context: CliContext): Pr
 
 /** From a mirror that serves; nobody is asked where everything is here already. */
 async function withMirror(
-  { options, places, reporter }: Call,
+  { options, lockPaths, reporter }: Call,
   supplies: SupplyOptions,
 ): Promise<SupplyOptions> {
   const { mirror, securityMirror, update, arch } = options;
   const locked =
-    update === false ? currentLock(places, recipe).architectures[arch].packages : undefined;
+    update === false ? currentLock(lockPaths, recipe).architectures[arch].packages : undefined;
   if (locked !== undefined && areCached(locked, supplies.directory)) return supplies;
   // Whoever does not answer soon is left for the next.
   const hasty = { ...supplies, retries: 2, stallMs: 10_000, acceptExpired: true };
@@ -211,10 +211,11 @@ async function suppliesFor({ options, layout, context, reporter }: Call): Promis
 
 /** Puts a new lock in the place of the one that is to be renewed, and says what has changed. */
 async function renew(call: Call, supplies: SupplyOptions): Promise<void> {
-  const { options, layout, context, places, reporter } = call;
-  const target = options.update === 'own' ? lockToRenew(places, context.assets) : places.updated;
+  const { options, layout, context, lockPaths, reporter } = call;
+  const target =
+    options.update === 'own' ? lockToRenew(lockPaths, context.assets) : lockPaths.updated;
   // A lock that is missing or broken is what an update is to mend.
-  const previous = usable(places.own) && currentLock(places, recipe);
+  const previous = usable(lockPaths.own) && currentLock(lockPaths, recipe);
   const next = await freshLock(recipe, await findSquashfsTool(supplies), previous, supplies);
   writeLock(target, next);
   for (const line of describeRenewal(previous, next)) reporter.say(line);

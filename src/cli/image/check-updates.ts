@@ -11,10 +11,10 @@ import type { Text } from '../../system/advice.ts';
 /** The sentence that says what was found. */
 export async function checkForNews(
   layout: Layout,
-  places: LockPaths,
+  lockPaths: LockPaths,
   options: SupplyOptions & { readonly arch: Arch },
 ): Promise<Text> {
-  const lock = currentLock(places, recipe);
+  const lock = currentLock(lockPaths, recipe);
   const news = await lookForNews({ ...options, lock, recipe, before: newsIn(layout) });
   if (news === undefined) return noArchive;
   keepNews(layout, news);

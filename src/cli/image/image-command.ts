@@ -10,7 +10,7 @@ import { Failed } from '../../system/failure.ts';
 import { readIfThere } from '../../system/files/files.ts';
 import { fieldsOf } from '../../system/socket/json-lines.ts';
 import type { Arch } from '../../image/recipe.ts';
-import type { BuildVerbOptions } from './build-image.ts';
+import type { BuildCommandOptions } from './build-image.ts';
 import {
   directoryOption,
   layoutFor,
@@ -24,7 +24,7 @@ interface InfoOptions extends DirectoryOption {
 }
 
 /** `image build`, `image update`, `image info` and `image verify`. */
-export function imageVerbs(image: Command, context: CliContext): void {
+export function imageCommands(image: Command, context: CliContext): void {
   addBuild(image, context);
   image
     .command('info [prefix]')
@@ -68,19 +68,19 @@ const sourceOptions = (command: Command): Command =>
     .option('-q, --quiet', 'print only warnings and errors')
     .option(...directoryOption);
 
-type Sources = Omit<BuildVerbOptions, 'arch' | 'update'> & { readonly arch?: Arch };
+type Sources = Omit<BuildCommandOptions, 'arch' | 'update'> & { readonly arch?: Arch };
 
 function addBuild(image: Command, context: CliContext): void {
-  const build = async (options: Sources, update: BuildVerbOptions['update']) => {
+  const build = async (options: Sources, update: BuildCommandOptions['update']) => {
     const { refuseNarrow } = await import('../../image/http/wasm-room.ts');
     refuseNarrow();
-    const { buildVerb } = await import('./build-image.ts');
+    const { buildCommand } = await import('./build-image.ts');
     const layout = layoutFor(options, context);
     const { system: usual, snapshots } = configured(layout);
     const system = options.arch === undefined ? usual : systemOf(options.arch);
     const all = { ...(snapshots === undefined ? {} : { snapshots }), ...options };
     const arch = debianArch(system);
-    await buildVerb({ ...all, arch, update }, layout, system, context);
+    await buildCommand({ ...all, arch, update }, layout, system, context);
   };
   sourceOptions(
     image

@@ -3,7 +3,7 @@ import type { CliContext } from '../../command/context.ts';
 import type { OtherCommands } from '../command-row.ts';
 
 /** `upgrade`: the word under which people look for `image update`, with all that goes with that. */
-export function upgradeVerb(
+export function upgradeCommand(
   command: Command,
   context: CliContext,
   { perform }: OtherCommands,

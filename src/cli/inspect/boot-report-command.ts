@@ -15,7 +15,7 @@ interface BootReportOptions extends DirectoryOption {
 }
 
 /** `boot-report`: where the seconds of the last starts went. */
-export function bootReportVerb(command: Command, context: CliContext): void {
+export function bootReportCommand(command: Command, context: CliContext): void {
   command
     .option(...directoryOption)
     .option('-n, --last <count>', 'number of starts', wholeFrom(1), 10)

@@ -25,7 +25,7 @@ interface FollowFlags extends DirectoryOption {
 }
 
 /** `console`: the log of the guest's console, as it is. */
-export function consoleVerb(command: Command, context: CliContext): void {
+export function consoleCommand(command: Command, context: CliContext): void {
   follower(command).action(async (options: FollowFlags) => {
     const layout = layoutFor(options, context, 'look');
     await show(layout, layout.consoleLog, { options, context, render: (line) => line });
@@ -33,7 +33,7 @@ export function consoleVerb(command: Command, context: CliContext): void {
 }
 
 /** `logs`: the daemon's log, each record as a sentence. */
-export function logsVerb(command: Command, context: CliContext): void {
+export function logsCommand(command: Command, context: CliContext): void {
   follower(command)
     .option('--json', 'print the lines as they are in the file')
     .action(async (options: FollowFlags) => {

@@ -35,7 +35,7 @@ interface Listed {
 }
 
 /** `list`: also builders that cannot be looked into, which are another user's. */
-export function listVerb(command: Command, context: CliContext): void {
+export function listCommand(command: Command, context: CliContext): void {
   command
     .option(...directoryOption)
     .option('--json', 'print JSON')

@@ -10,12 +10,12 @@ import {
 } from '../../command/context.ts';
 
 /** `machines`: our line of /etc/nix/machines. */
-export function machinesVerb(command: Command, context: CliContext): void {
+export function machinesCommand(command: Command, context: CliContext): void {
   shower(command, context, 'machines');
 }
 
 /** `ssh-config`: the file that leads ssh to the guest. */
-export function sshConfigVerb(command: Command, context: CliContext): void {
+export function sshConfigCommand(command: Command, context: CliContext): void {
   shower(command, context, 'sshConfig');
 }
 

@@ -28,7 +28,7 @@ interface Shown {
 }
 
 /** `verdicts`: what was tried on this machine and whether it works. Cleared, the next start tries all of it again. */
-export function verdictsVerb(command: Command, context: CliContext): void {
+export function verdictsCommand(command: Command, context: CliContext): void {
   command
     .option(...directoryOption)
     .option('--clear', 'forget all of it: the next start tries everything again')

@@ -31,7 +31,7 @@ interface Options {
 }
 
 /** `configure`: its options are made from the settings' rows. */
-export function configureVerb(command: Command, context: CliContext): void {
+export function configureCommand(command: Command, context: CliContext): void {
   for (const [, { flags = [] }] of settingRows)
     for (const { flags: words, help } of flags) command.option(words, help);
   command

@@ -16,7 +16,7 @@ interface RenewOptions extends DirectoryOption {
 }
 
 /** `keys renew`. */
-export function keysVerbs(keys: Command, context: CliContext): void {
+export function keysCommands(keys: Command, context: CliContext): void {
   keys
     .command('renew')
     .description("replace all keys: yours, root's and the guest's; the disk is kept")

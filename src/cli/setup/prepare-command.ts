@@ -13,7 +13,7 @@ import type { PrepareOptions } from '../../setup/prepare.ts';
 type Options = DirectoryOption & PrepareOptions;
 
 /** `prepare`, which no help shows: modules of Nix configurations call it. */
-export function prepareVerb(command: Command, context: CliContext): void {
+export function prepareCommand(command: Command, context: CliContext): void {
   command
     .option(...directoryOption)
     .requiredOption('--settings <file>', 'the new config.json')

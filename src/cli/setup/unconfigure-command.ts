@@ -23,7 +23,7 @@ interface Options extends DirectoryOption, EndOptions {
 }
 
 /** `unconfigure`: undoes what configure did outside the state directory; with --purge deletes that too. */
-export function unconfigureVerb(command: Command, context: CliContext): void {
+export function unconfigureCommand(command: Command, context: CliContext): void {
   command
     .option(...directoryOption)
     .option('--purge', "also delete the guest's disk, the keys and the images")

@@ -2,8 +2,12 @@ import { Argument, type Command } from 'commander';
 import type { CliContext } from '../../command/context.ts';
 import type { OtherCommands } from '../command-row.ts';
 
-/** `completion`: what makes a shell complete our verbs and options. */
-export function completionVerb(command: Command, context: CliContext, others: OtherCommands): void {
+/** `completion`: what makes a shell complete our commands and options. */
+export function completionCommand(
+  command: Command,
+  context: CliContext,
+  others: OtherCommands,
+): void {
   command
     .addArgument(new Argument('<shell>').choices(['bash', 'zsh', 'fish']))
     .action(async (shell: string) => {
@@ -15,7 +19,7 @@ export function completionVerb(command: Command, context: CliContext, others: Ot
 }
 
 /** `man`: the manual page. */
-export function manVerb(command: Command, context: CliContext, others: OtherCommands): void {
+export function manCommand(command: Command, context: CliContext, others: OtherCommands): void {
   command.action(async () => {
     const { manPage } = await import('./man-page.ts');
     context.out(manPage(await others.program(), context.version ?? '').trimEnd());

@@ -1,4 +1,4 @@
-/** Completion scripts made from the verbs themselves: bash, zsh, fish. Pure. */
+/** Completion scripts made from the commands themselves: bash, zsh, fish. Pure. */
 import type { Command, Option } from 'commander';
 import { quotedWord } from '../../system/shell.ts';
 
@@ -8,52 +8,54 @@ type Shell = (typeof shells)[number];
 
 /** The script that a shell reads. */
 export function completionScript(program: Command, shell: Shell): string {
-  const verbs = verbsOf(program, []);
-  return { bash, zsh, fish }[shell](program.name(), verbs);
+  const commands = commandsOf(program, []);
+  return { bash, zsh, fish }[shell](program.name(), commands);
 }
 
-interface Verb {
+interface ShownCommand {
   /** `image build` has two. */
   readonly words: readonly string[];
   readonly description: string;
   readonly options: readonly Option[];
-  readonly verbs: readonly string[];
+  readonly commands: readonly string[];
 }
 
-/** The program itself first, then every verb that is shown to people, and the verbs below it. */
-function verbsOf(command: Command, words: readonly string[]): Verb[] {
+/** The program itself first, then every command that is shown to people, and the commands below it. */
+function commandsOf(command: Command, words: readonly string[]): ShownCommand[] {
   const shown = command.createHelp().visibleCommands(command);
   const below = shown.filter((each) => each.name() !== 'help');
-  const verb: Verb = {
+  const entry: ShownCommand = {
     words,
     description: command.description(),
     options: command.options.filter(({ hidden }) => !hidden),
-    verbs: below.map((each) => each.name()),
+    commands: below.map((each) => each.name()),
   };
-  return [verb, ...below.flatMap((each) => verbsOf(each, [...words, each.name()]))];
+  return [entry, ...below.flatMap((each) => commandsOf(each, [...words, each.name()]))];
 }
 
-const flagsOf = ({ options }: Verb): string[] =>
+const flagsOf = ({ options }: ShownCommand): string[] =>
   options.flatMap(({ short, long }) => [short, long]).filter((flag) => flag !== undefined);
 
 /** Options after which a path is written. */
 const takesPath = ({ flags }: Option): boolean => /<(dir|prefix|file|url)>/.test(flags);
 
-function bash(name: string, verbs: readonly Verb[]): string {
-  const cases = verbs.map(
-    (verb) =>
-      `        ${quotedWord(verb.words.join(' '))}) words=${quotedWord([...verb.verbs, ...flagsOf(verb)].join(' '))} ;;`,
+function bash(name: string, commands: readonly ShownCommand[]): string {
+  const cases = commands.map(
+    (command) =>
+      `        ${quotedWord(command.words.join(' '))}) words=${quotedWord([...command.commands, ...flagsOf(command)].join(' '))} ;;`,
   );
-  const paths = [...new Set(verbs.flatMap(({ options }) => options.filter(takesPath)))]
+  const paths = [...new Set(commands.flatMap(({ options }) => options.filter(takesPath)))]
     .flatMap(({ short, long }) => [short, long])
     .filter((flag) => flag !== undefined);
-  const known = verbs.filter(({ words }) => words.length > 0).map(({ words }) => words.join(' '));
+  const known = commands
+    .filter(({ words }) => words.length > 0)
+    .map(({ words }) => words.join(' '));
   return `# bash completion for ${name}: source it, or put it into bash-completion's directory.
 _${identifier(name)}() {
-    local cur=\${COMP_WORDS[COMP_CWORD]} prev=\${COMP_WORDS[COMP_CWORD-1]} verb= word words
+    local cur=\${COMP_WORDS[COMP_CWORD]} prev=\${COMP_WORDS[COMP_CWORD-1]} command= word words
     for word in "\${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
-        case " \${verb:+$verb }$word" in
-${known.map((words) => `        ${quotedWord(` ${words}`)}) verb=${quotedWord(words)} ;;`).join('\n')}
+        case " \${command:+$command }$word" in
+${known.map((words) => `        ${quotedWord(` ${words}`)}) command=${quotedWord(words)} ;;`).join('\n')}
         esac
     done
     case "$prev" in
@@ -63,7 +65,7 @@ ${known.map((words) => `        ${quotedWord(` ${words}`)}) verb=${quotedWord(wo
     # The bash of macOS is 3.2: no mapfile, no compopt.
     local IFS=$'\\n'
     if [ -z "$words" ]; then COMPREPLY=($(compgen -f -- "$cur")); return; fi
-    case "$verb" in
+    case "$command" in
 ${cases.join('\n')}
     esac
     IFS=$' \\n' COMPREPLY=($(IFS=' '; compgen -W "$words" -- "$cur"))
@@ -72,9 +74,9 @@ complete -F _${identifier(name)} ${name}
 `;
 }
 
-function zsh(name: string, verbs: readonly Verb[]): string {
-  const functions = verbs.map((verb) => {
-    const options = verb.options.flatMap((option) =>
+function zsh(name: string, commands: readonly ShownCommand[]): string {
+  const functions = commands.map((command) => {
+    const options = command.options.flatMap((option) =>
       [option.short, option.long]
         .filter((flag) => flag !== undefined)
         .map((flag) => {
@@ -84,25 +86,27 @@ function zsh(name: string, verbs: readonly Verb[]): string {
           return quotedWord(`${flag}[${bracketed(option.description)}]${value}`);
         }),
     );
-    const below = verbs.filter(
+    const below = commands.filter(
       ({ words }) =>
-        words.length === verb.words.length + 1 && words.join(' ').startsWith(verb.words.join(' ')),
+        words.length === command.words.length + 1 &&
+        words.join(' ').startsWith(command.words.join(' ')),
     );
     const list = below.map(({ words, description }) =>
       quotedWord(`${words.at(-1) ?? ''}:${description.replaceAll(':', '\\:')}`),
     );
-    const rest = list.length === 0 ? ["'*:file:_files'"] : ["'1:verb:->verb'", "'*::arg:->arg'"];
+    const rest =
+      list.length === 0 ? ["'*:file:_files'"] : ["'1:command:->command'", "'*::arg:->arg'"];
     const states =
       list.length === 0
         ? ''
         : `
     case $state in
-        verb) local -a verbs=(${list.join(' ')}); _describe verb verbs ;;
+        command) local -a commands=(${list.join(' ')}); _describe command commands ;;
         arg) case $words[1] in
 ${below.map(({ words }) => `            ${words.at(-1) ?? ''}) ${functionOf(name, words)} ;;`).join('\n')}
         esac ;;
     esac`;
-    return `${functionOf(name, verb.words)}() {
+    return `${functionOf(name, command.words)}() {
     local state
     _arguments -C ${[...options, ...rest].join(' ')}${states}
 }`;
@@ -114,10 +118,10 @@ ${functionOf(name, [])} "$@"
 `;
 }
 
-function fish(name: string, verbs: readonly Verb[]): string {
-  const lines = verbs.flatMap((verb) => {
-    const when = quotedWord(condition(verb));
-    const options = verb.options.map((option) => {
+function fish(name: string, commands: readonly ShownCommand[]): string {
+  const lines = commands.flatMap((command) => {
+    const when = quotedWord(condition(command));
+    const options = command.options.map((option) => {
       const flags = [
         ...(option.short === undefined ? [] : [`-s ${option.short.slice(1)}`]),
         ...(option.long === undefined ? [] : [`-l ${option.long.slice(2)}`]),
@@ -125,10 +129,10 @@ function fish(name: string, verbs: readonly Verb[]): string {
       const value = takesPath(option) ? ' -r -F' : /</.test(option.flags) ? ' -x' : '';
       return `complete -c ${name} -n ${when} ${flags}${value} -d ${quotedWord(option.description)}`;
     });
-    const below = verbs.filter(
+    const below = commands.filter(
       ({ words }) =>
-        words.length === verb.words.length + 1 &&
-        words.slice(0, -1).join(' ') === verb.words.join(' '),
+        words.length === command.words.length + 1 &&
+        words.slice(0, -1).join(' ') === command.words.join(' '),
     );
     const list = below.map(
       ({ words, description }) =>
@@ -139,12 +143,12 @@ function fish(name: string, verbs: readonly Verb[]): string {
   return `# fish completion for ${name}: put it into ~/.config/fish/completions/${name}.fish\n${lines.join('\n')}\n`;
 }
 
-const condition = ({ words, verbs }: Verb): string =>
+const condition = ({ words, commands }: ShownCommand): string =>
   words.length === 0
     ? '__fish_use_subcommand'
     : [
         ...words.map((word) => `__fish_seen_subcommand_from ${word}`),
-        ...(verbs.length === 0 ? [] : [`not __fish_seen_subcommand_from ${verbs.join(' ')}`]),
+        ...(commands.length === 0 ? [] : [`not __fish_seen_subcommand_from ${commands.join(' ')}`]),
       ].join('; and ');
 
 const identifier = (text: string): string => text.replaceAll(/\W/g, '_');

@@ -1,7 +1,7 @@
-/** What people type, verb by verb: shown below each verb's help and in the manual page. Data. */
+/** What people type, command by command: shown below each command's help and in the manual page. Data. */
 import { instance } from '../../config/instance.ts';
 
-/** By a verb's words: a command line without the program's name, and what it is for. */
+/** By a command's words: a command line without the program's name, and what it is for. */
 export const examples: Readonly<Record<string, readonly (readonly [string, string])[]>> = {
   up: [
     ['up', 'set up everything; run it again to complete missing steps'],
@@ -99,15 +99,15 @@ export const examples: Readonly<Record<string, readonly (readonly [string, strin
   daemon: [['daemon', 'run by launchd and systemd']],
 };
 
-/** The lines below a verb's help. */
-export function exampleHelp(program: string, verb: string): string {
-  const lines = (examples[verb] ?? []).map(
+/** The lines below a command's help. */
+export function exampleHelp(program: string, command: string): string {
+  const lines = (examples[command] ?? []).map(
     ([words, what]) => `  $ ${program} ${words}\n      ${what}`,
   );
   return lines.length === 0 ? '' : `\nExamples:\n${lines.join('\n')}`;
 }
 
-/** What the exit codes mean (sysexits(3)), of all verbs. */
+/** What the exit codes mean (sysexits(3)), of all commands. */
 export const exitCodes: readonly (readonly [number, string])[] = [
   [0, 'success'],
   [

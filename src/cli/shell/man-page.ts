@@ -1,4 +1,4 @@
-/** The manual page, made from the verbs themselves: man(7). Pure. */
+/** The manual page, made from the commands themselves: man(7). Pure. */
 import type { Command } from 'commander';
 import { instance } from '../../config/instance.ts';
 import { examples, exitCodes } from './examples.ts';
@@ -15,7 +15,7 @@ export function manPage(program: Command, version: string): string {
     '.I command',
     '[options]',
     '.SH COMMANDS',
-    ...shown(program).flatMap((verb) => verbLines(verb, name, verb.name())),
+    ...shown(program).flatMap((command) => commandUsage(command, name, command.name())),
     '.SH EXIT STATUS',
     ...exitCodes.flatMap(([code, what]) => ['.TP', `.B ${code}`, roff(what)]),
     '.SH ENVIRONMENT',
@@ -47,9 +47,9 @@ const environment: readonly (readonly [string, string])[] = [
   ['NO_COLOR', 'if set and not empty, do not use colours'],
 ];
 
-function verbLines(verb: Command, program: string, words: string): string[] {
-  const usage = `${words} ${verb.usage()}`;
-  const options = verb.options
+function commandUsage(command: Command, program: string, words: string): string[] {
+  const usage = `${words} ${command.usage()}`;
+  const options = command.options
     .filter(({ hidden }) => !hidden)
     .flatMap(({ flags, description }) => ['.TP', `.B ${roff(flags)}`, roff(description)]);
   const shownExamples = (examples[words] ?? []).flatMap(([line, what]) => [
@@ -62,10 +62,10 @@ function verbLines(verb: Command, program: string, words: string): string[] {
   ]);
   return [
     `.SS "${roff(usage).replaceAll('"', '""')}"`,
-    roff(`${verb.description()}.`),
+    roff(`${command.description()}.`),
     ...options,
     ...shownExamples,
-    ...shown(verb).flatMap((below) => verbLines(below, program, `${words} ${below.name()}`)),
+    ...shown(command).flatMap((below) => commandUsage(below, program, `${words} ${below.name()}`)),
   ];
 }
 

@@ -27,7 +27,7 @@ interface StatusOptions extends DirectoryOption {
  * `status`: what the daemon says of itself, or said last. Exit 0 while a daemon lives and has not given up; the failure's own code
  * when it has, as `wait`; 69 without one.
  */
-export function statusVerb(command: Command, context: CliContext): void {
+export function statusCommand(command: Command, context: CliContext): void {
   command
     .option(...directoryOption)
     .option('--json', 'print the complete status as JSON')

@@ -12,7 +12,7 @@ interface UpOptions extends DirectoryOption {
 }
 
 /** `up`: the main job, from nothing to a derivation that was built in the guest. What is done is not done twice. */
-export function upVerb(command: Command, context: CliContext, { perform }: OtherCommands): void {
+export function upCommand(command: Command, context: CliContext, { perform }: OtherCommands): void {
   command
     .option(...directoryOption)
     .option('--install', 'install missing programs')

@@ -1,4 +1,4 @@
-/** What `up` does, one thing after the other; each is a verb of its own. */
+/** What `up` does, one thing after the other; each is a command of its own. */
 import { readFileSync } from 'node:fs';
 import { wouldEndWithUs } from '../../client/background.ts';
 import { checkConfig, type Config } from '../../config/config.ts';
@@ -55,7 +55,7 @@ function refuseOfOthers({ env }: CliContext): void {
   refuseSecondUser(readInstalled(roots.installed), thisUser().uid);
 }
 
-/** What the step is called, and the words of the verb that takes it. */
+/** What the step is called, and the words of the command that takes it. */
 export const imageStep = ["building the guest's image", ['image', 'build']] as const;
 
 /** Undefined where config.json cannot be taken, which `configure` tells best. */

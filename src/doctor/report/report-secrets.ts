@@ -26,17 +26,17 @@ export function secretsOf(
   { env, home }: Pick<CliContext, 'env' | 'home'>,
 ): KnownSecrets {
   const tree = env['LINUXKIT_BUILDER_TREE'] ?? '';
-  const places = systemPathsOf(tree);
+  const systemPaths = systemPathsOf(tree);
   const variables = Object.entries(env).filter(([name]) => !told.test(name));
   const valuesOf = (kind: 'secret' | 'ordinary' | 'own') =>
     variables.flatMap(([name, value = '']) => (kindOf(name) === kind ? [value] : []));
-  const { texts, netrc } = textsOfOthers({ places, tree, env });
+  const { texts, netrc } = textsOfOthers({ systemPaths, tree, env });
   const { known, unknown } = settingsIn(readIfThere(layout.config) ?? '');
   const keys = [layout.clientKey, layout.rootKey, layout.hostKey];
   return {
     names: [
       [layout.root, '(state directory)'],
-      [places.home, '~'],
+      [systemPaths.home, '~'],
       [home, '~'],
       [thisUser().name, '(user)'],
       [hostname(), '(host)'],

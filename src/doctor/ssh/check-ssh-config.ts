@@ -35,8 +35,8 @@ export async function configFault(
   facts: DoctorFacts,
   { who, ssh, file }: SshUser,
 ): Promise<SshFault | undefined> {
-  const { layout, places, asker } = facts;
-  const ours = who === 'root' ? places.roots.sshConfig : layout.sshConfig;
+  const { layout, systemPaths, asker } = facts;
+  const ours = who === 'root' ? systemPaths.roots.sshConfig : layout.sshConfig;
   const alone = await asker.ask({ ssh, file: ['-F', ours], argv: [alias] });
   if (alone.kind !== 'listed') return undefined;
   const all = await asker.ask({ ssh, file, argv: [alias] });
@@ -109,7 +109,7 @@ export async function leftFault(
   facts: DoctorFacts,
   who: SshUser['who'],
 ): Promise<Text | undefined> {
-  const ours = who === 'root' ? facts.places.roots.sshConfig : facts.layout.sshConfig;
+  const ours = who === 'root' ? facts.systemPaths.roots.sshConfig : facts.layout.sshConfig;
   const text = new OthersFiles().read(ours) ?? '';
   const { said, left } = await takenBackOf(facts, who);
   const unsaid = said.filter(({ name }) => !text.includes(`${name} `));

@@ -61,7 +61,7 @@ interface NixSsh {
 
 /** `known`: a file with the guest's key as Nix writes it, which is removed when the check is over. */
 function nixSsh(facts: DoctorFacts, who: 'user' | 'root', known: string): NixSsh {
-  const { layout, context, places } = facts;
+  const { layout, context, systemPaths } = facts;
   const ssh = facts.program('ssh');
   const needsSudo = who === 'root' && process.getuid?.() !== 0;
   const asRoot = rootProgram(context.env['PATH']);
@@ -69,7 +69,7 @@ function nixSsh(facts: DoctorFacts, who: 'user' | 'root', known: string): NixSsh
   const options = sshOptionsOfNix(facts, who);
   const words = options?.words ?? [];
   // The same key lies there for good, so that the command can be tried by hand.
-  const kept = who === 'root' ? places.roots.knownHosts : layout.knownHosts;
+  const kept = who === 'root' ? systemPaths.roots.knownHosts : layout.knownHosts;
   // ssh splits the value at spaces.
   const shownKnown = kept.includes(' ') ? `"${kept}"` : kept;
   const byHand = [ssh, ...sshArgv(facts, who, { known: shownKnown, more: words })];
@@ -150,7 +150,7 @@ const unfinishedVerdict = ({ who, shown }: NixSsh, fault: SshFault): CheckVerdic
  * NIX_SSHOPTS. `started` false leaves out what ssh has a shell of this machine say when it has logged in. In a tree the configuration that ssh would find by itself is named.
  */
 export const sshArgv = (
-  { tree, places }: Pick<DoctorFacts, 'tree' | 'places'>,
+  { tree, systemPaths }: Pick<DoctorFacts, 'tree' | 'systemPaths'>,
   who: 'user' | 'root',
   {
     known,
@@ -158,7 +158,7 @@ export const sshArgv = (
     started = true,
   }: { readonly known: string; readonly more: readonly string[]; readonly started?: boolean },
 ): readonly string[] => [
-  ...configurationOf({ tree, places }, who),
+  ...configurationOf({ tree, systemPaths }, who),
   `${guestUser}@${alias}`,
   '-x',
   '-T',
@@ -173,10 +173,12 @@ export const sshArgv = (
 ];
 
 const configurationOf = (
-  { tree, places }: Pick<DoctorFacts, 'tree' | 'places'>,
+  { tree, systemPaths }: Pick<DoctorFacts, 'tree' | 'systemPaths'>,
   who: 'user' | 'root',
 ): readonly string[] =>
-  tree === '' ? [] : ['-F', who === 'root' ? places.roots.ssh : join(places.home, '.ssh/config')];
+  tree === ''
+    ? []
+    : ['-F', who === 'root' ? systemPaths.roots.ssh : join(systemPaths.home, '.ssh/config')];
 
 /** ssh runs what leads to a door that is a socket by `$SHELL -c`: undefined where that shell runs what it is told, or nothing needs it. */
 async function shellFault(

@@ -11,7 +11,7 @@ import {
   discardFolder,
   noTemporaryFiles,
   plainFolder,
-  plainPlaces,
+  plainParents,
 } from '../../system/files/temporary.ts';
 import { quotedWord } from '../../system/shell.ts';
 import { nodeCarrier } from '../../system/socket/node-carrier.ts';
@@ -24,20 +24,20 @@ export type OneShotForward =
   | { readonly kind: 'proxy'; readonly command: string };
 
 /** Where its socket may be. The state directory is there as long as its daemon, and `control.sock` in it has no shorter path than ours. */
-export const forwardPlaces = ({ state }: Pick<Layout, 'state'>): readonly string[] => [
-  ...plainPlaces(),
+export const forwardFolders = ({ state }: Pick<Layout, 'state'>): readonly string[] => [
+  ...plainParents(),
   state,
 ];
 
 /** Where ssh is to go; lives until the signal aborts. Failed `no-temporary-files`. */
 export async function openForward(
   tunnel: Tunnel,
-  places: readonly string[],
+  folders: readonly string[],
   signal: AbortSignal,
 ): Promise<OneShotForward> {
   if (tunnel.kind === 'tcp') return tunnel;
   const { server, close } = relayTo(tunnel, { isForOne: true });
-  const folder = plainFolder('ssh-', places);
+  const folder = plainFolder('ssh-', folders);
   const end = () => {
     close();
     // Nobody would hear of an error of this listener but the process, which would end.

@@ -4,7 +4,7 @@ import type { Tunnel } from '../../domain/tunnel.ts';
 import { run, succeeded } from '../../system/process/child.ts';
 import { tryProgram } from '../../system/process/find-program.ts';
 import { sshArgv, sshEnvironment } from './ssh-argv.ts';
-import { forwardPlaces, openForward } from './one-shot-forward.ts';
+import { forwardFolders, openForward } from './one-shot-forward.ts';
 
 interface PowerOffOptions {
   readonly tunnel: Tunnel;
@@ -21,7 +21,7 @@ export async function powerOffByLogin(options: PowerOffOptions): Promise<boolean
   const scope = new AbortController();
   try {
     const whileNeeded = AbortSignal.any([signal, scope.signal]);
-    const forward = await openForward(tunnel, forwardPlaces(layout), whileNeeded);
+    const forward = await openForward(tunnel, forwardFolders(layout), whileNeeded);
     const login = { layout, user: 'root', key: layout.rootKey, timeoutMs } as const;
     const argv = sshArgv(login, forward, 'poweroff');
     return succeeded(await run(ssh, argv, { signal, timeoutMs, env: sshEnvironment(process.env) }));

@@ -10,7 +10,7 @@ import { programMissing, tryProgram } from '../../system/process/find-program.ts
 import { ProbeAnswer, maxClockOffsetMs } from './probe-answer.ts';
 import { sshArgv, sshEnvironment } from './ssh-argv.ts';
 import { notYet, sshHint } from './ssh-words.ts';
-import { forwardPlaces, openForward } from './one-shot-forward.ts';
+import { forwardFolders, openForward } from './one-shot-forward.ts';
 import { advice, ours, type Text } from '../../system/advice.ts';
 
 interface Words {
@@ -46,8 +46,8 @@ export interface ProbeOptions {
   /** Ends the probe by rejecting with the signal's reason. */
   readonly signal: AbortSignal;
   readonly timeoutMs: number;
-  /** Other than {@link forwardPlaces}. */
-  readonly places?: readonly string[];
+  /** Other than {@link forwardFolders}. */
+  readonly folders?: readonly string[];
 }
 
 /** Asks once. Every answer and every silence is in the result. */
@@ -84,9 +84,9 @@ async function converse(
   answer: ProbeAnswer,
   signal: AbortSignal,
 ): Promise<End> {
-  const { tunnel, layout, clock, timeoutMs, places = forwardPlaces(layout) } = options;
+  const { tunnel, layout, clock, timeoutMs, folders = forwardFolders(layout) } = options;
   const login = { layout, user: 'builder', key: layout.clientKey, timeoutMs } as const;
-  const argv = sshArgv(login, await openForward(tunnel, places, signal), remoteCommand);
+  const argv = sshArgv(login, await openForward(tunnel, folders, signal), remoteCommand);
   // Loaded with the first question: it brings what runs programs, and the daemon's door should not wait for that.
   const { askNix } = await import('./ask-nix.ts');
   const take = (chunk: Buffer) => (answer.take(chunk) ? ('answered' as const) : undefined);

@@ -9,14 +9,16 @@ import { blockLines } from '../managed-block.ts';
 import type { SystemPaths } from '../system-paths.ts';
 
 /** The state directory that root, or the user's ssh, knows as this user's; undefined where neither does. */
-export function knownDirectory(places: SystemPaths): string | undefined {
-  return toldToRoot(places) ?? includedDirectory(linesIn(join(places.home, '.ssh/config')));
+export function knownDirectory(systemPaths: SystemPaths): string | undefined {
+  return (
+    toldToRoot(systemPaths) ?? includedDirectory(linesIn(join(systemPaths.home, '.ssh/config')))
+  );
 }
 
 /** The builder of this machine that a configuration declares, where its daemon's directory lets us in to ask: as its group may. */
-export function declaredBuilder(places: SystemPaths): Installed | undefined {
+export function declaredBuilder(systemPaths: SystemPaths): Installed | undefined {
   try {
-    const installed = readInstalled(places.roots.installed);
+    const installed = readInstalled(systemPaths.roots.installed);
     if (installed?.declared === undefined) return undefined;
     const { directory, uid } = installed.owner;
     const { state } = layoutOf(directory);
@@ -28,9 +30,9 @@ export function declaredBuilder(places: SystemPaths): Installed | undefined {
   }
 }
 
-function toldToRoot(places: SystemPaths): string | undefined {
+function toldToRoot(systemPaths: SystemPaths): string | undefined {
   try {
-    const owner = readInstalled(places.roots.installed)?.owner;
+    const owner = readInstalled(systemPaths.roots.installed)?.owner;
     return owner?.uid === process.getuid?.() ? owner?.directory : undefined;
   } catch (error) {
     // What is wrong with that record is said by whoever needs it.
@@ -52,16 +54,16 @@ export function linesIn(path: string): readonly string[] {
 }
 
 /** The name by which a directory is known already, if it is that one; else the name as given. */
-export function knownName(directory: string, places: SystemPaths): string {
-  const known = knownDirectory(places);
+export function knownName(directory: string, systemPaths: SystemPaths): string {
+  const known = knownDirectory(systemPaths);
   return known !== undefined && isSame(known, directory) ? known : directory;
 }
 
 /** Where a directory that somebody meant without naming it is none of a builder's: the one that is. */
-export function elsewhereThan(directory: string, places: SystemPaths): string | undefined {
+export function elsewhereThan(directory: string, systemPaths: SystemPaths): string | undefined {
   const { config, state } = layoutOf(directory);
   if (existsSync(config) || existsSync(state)) return undefined;
-  const known = knownDirectory(places);
+  const known = knownDirectory(systemPaths);
   return known !== undefined && existsSync(layoutOf(known).config) ? known : undefined;
 }
 

@@ -1,4 +1,4 @@
-/** Whose a state directory is: whether a verb may work in it. */
+/** Whose a state directory is: whether a command may work in it. */
 import { chmodSync, type Stats } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Layout } from '../../config/layout.ts';
@@ -13,7 +13,7 @@ import { othersAbove } from './above.ts';
 import { statsIfThere, linkStatsIfThere } from '../../system/stats.ts';
 
 /**
- * What a verb does there: looks; asks the daemon by its socket; ends it, and what it has left; makes the directory right first, or says what
+ * What a command does there: looks; asks the daemon by its socket; ends it, and what it has left; makes the directory right first, or says what
  * is wrong; waits until somebody has made it right, as a daemon does that would only be started again; or changes what is in it.
  */
 export type Use = 'look' | 'ask' | 'end' | 'mend' | 'wait' | 'change';
@@ -160,7 +160,7 @@ function describeDistrust(distrust: Distrust): string {
   }[distrust.kind];
 }
 
-/** Fails where a verb would obey what others have put there. What a look shows is said to be theirs. */
+/** Fails where a command would obey what others have put there. What a look shows is said to be theirs. */
 export function checkTrust(layout: Place, use: Use, warn: (line: string) => void): void {
   const distrust = distrustOf(layout);
   if (distrust === undefined || (['ask', 'mend', 'wait'].includes(use) && distrust.kind === 'open'))

@@ -26,7 +26,7 @@ interface VersionSaid {
 interface Asked {
   readonly nix: string;
   readonly env: NodeJS.ProcessEnv;
-  readonly places: SystemPaths;
+  readonly systemPaths: SystemPaths;
   /** What stands for /; empty where that is / itself. */
   readonly tree: string;
   /** NIX_CONFIG of nix-daemon. */
@@ -41,7 +41,7 @@ export async function askVersion(asked: Asked): Promise<VersionSaid> {
   if (!hasRefused(own)) return { said: saidBy(own), ...(await refusedDaemons(asked, daemons)) };
   const bare = await version(asked, { ...noneOfYours, NIX_CONF_DIR: nowhere });
   if (!succeeded(bare)) return { said: '', broken: lastWords(bare) };
-  const machines = await version(asked, { ...noneOfYours, NIX_CONF_DIR: asked.places.etcNix });
+  const machines = await version(asked, { ...noneOfYours, NIX_CONF_DIR: asked.systemPaths.etcNix });
   return {
     said: bare.stdout,
     refused: hasRefused(machines)
@@ -57,18 +57,18 @@ async function refusedDaemons(
   if (daemons === undefined) return {};
   const ran = await version(asked, {
     ...noneOfYours,
-    NIX_CONF_DIR: asked.places.etcNix,
+    NIX_CONF_DIR: asked.systemPaths.etcNix,
     NIX_CONFIG: daemons,
   });
   return hasRefused(ran) ? { refused: { whose: 'daemon', words: wordsOf(ran) } } : {};
 }
 
 function version(
-  { nix, env, places, tree, signal }: Asked,
+  { nix, env, systemPaths, tree, signal }: Asked,
   changes: NodeJS.ProcessEnv,
 ): Promise<CommandResult> {
   // In a tree Nix shall find its settings there, too.
-  const inTree = tree === '' ? {} : { NIX_CONF_DIR: places.etcNix, HOME: places.home };
+  const inTree = tree === '' ? {} : { NIX_CONF_DIR: systemPaths.etcNix, HOME: systemPaths.home };
   const all: [string, string | undefined][] = Object.entries({ ...inTree, ...env, ...changes });
   const set = all.flatMap(([name, value]) => (value === undefined ? [] : [[name, value]]));
   const exact = Object.fromEntries(set) as Record<string, string>;

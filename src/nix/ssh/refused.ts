@@ -19,9 +19,9 @@ export const describeRefused = ({ what, remedy }: ReturnType<typeof refusedIn>):
 
 /** ssh reads no configuration of a user's that somebody else can change (readconf.c); nothing else is looked for. */
 function remedyOf(asked: WhoseSsh): string {
-  const { who, places } = asked;
+  const { who, systemPaths } = asked;
   const { uid, name } = who === 'root' ? { uid: 0, name: 'root' } : thisUser();
-  const own = join(who === 'root' ? places.rootHome : places.home, '.ssh/config');
+  const own = join(who === 'root' ? systemPaths.rootHome : systemPaths.home, '.ssh/config');
   for (const file of new Set([own, ...linesHere(asked).lines.map((line) => line.file)])) {
     const stats = statsOf(file);
     if (stats === undefined) continue;

@@ -19,7 +19,7 @@ import type { CliContext } from '../../command/context.ts';
 import { rootProgram } from '../../system/process/become-root.ts';
 
 interface World {
-  readonly places: SystemPaths;
+  readonly systemPaths: SystemPaths;
   readonly tree: string;
   readonly context: Pick<CliContext, 'env' | 'signal'>;
   readonly asker: SshAsker;
@@ -42,20 +42,20 @@ export interface SshFound {
 
 /** What configure goes by of the user's ssh. In a tree the file that ssh would find by itself is named. */
 export async function userSsh(world: World & { readonly layout: Layout }): Promise<SshFound> {
-  const { layout, places, tree, asker } = world;
-  const file = tree === '' ? undefined : join(places.home, '.ssh/config');
+  const { layout, systemPaths, tree, asker } = world;
+  const file = tree === '' ? undefined : join(systemPaths.home, '.ssh/config');
   // Where it is root's, too, it takes in root's file, and not the daemon's.
   const takenIn =
-    places.home === places.rootHome
+    systemPaths.home === systemPaths.rootHome
       ? undefined
       : await isTakenIn({ ours: layout.sshConfig, file, asker });
   const found = foundIn(takenIn, await userTakenBack(world));
-  return lostAbove(found, layout.sshConfig, join(places.home, '.ssh/config'));
+  return lostAbove(found, layout.sshConfig, join(systemPaths.home, '.ssh/config'));
 }
 
 /** And of root's, as far as we may read it. */
 export async function rootSsh(world: World & { readonly sudo: boolean }): Promise<SshFound> {
-  const { sshConfig: ours, ssh: file } = world.places.roots;
+  const { sshConfig: ours, ssh: file } = world.systemPaths.roots;
   const takenIn = await isTakenIn({ ours, file, asker: world.asker });
   return lostAbove(foundIn(takenIn, await rootTakenBack(world)), ours, file);
 }
@@ -128,14 +128,14 @@ export async function isTakenIn({
 /** What the user's stanza takes back of others' options. */
 export async function userTakenBack({
   layout,
-  places,
+  systemPaths,
   tree,
   context,
   asker,
 }: World & { readonly layout: Layout }): Promise<TakenBack> {
   const found = await takenBack({
     ssh: ['ssh'],
-    configurations: [tree === '' ? [] : ['-F', join(places.home, '.ssh/config')]],
+    configurations: [tree === '' ? [] : ['-F', join(systemPaths.home, '.ssh/config')]],
     programs: sshAtHand(tree, context.env),
     asker,
     signal: context.signal,
@@ -148,12 +148,12 @@ export async function userTakenBack({
  * was taken back before stays: whether sudo asks for a password decides nothing.
  */
 export async function rootTakenBack(world: World & { readonly sudo: boolean }): Promise<TakenBack> {
-  const { places, tree, context, asker, sudo } = world;
-  const own = ['-F', places.roots.ssh];
+  const { systemPaths, tree, context, asker, sudo } = world;
+  const own = ['-F', systemPaths.roots.ssh];
   const programs = sshAtHand(tree, context.env);
   const ask = (ssh: readonly string[], ...configurations: readonly (readonly string[])[]) =>
     takenBack({ ssh, configurations, programs, asker, signal: context.signal });
-  const kept = (found: TakenBack) => withSaidBefore(found, places.roots.sshConfig);
+  const kept = (found: TakenBack) => withSaidBefore(found, systemPaths.roots.sshConfig);
   const asRoot = tree === '' ? commandOfRoot(programs, sudo) : ['ssh'];
   if (asRoot !== undefined) {
     const found = await (tree === '' ? ask(asRoot, [], own, everybodys) : ask(asRoot, own));

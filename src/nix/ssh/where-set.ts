@@ -7,7 +7,7 @@ import { configLines, matching, setsOption, type ConfigLine } from './config-lin
 /** Whose configuration, and where it lies; `tree` stands for /. */
 export interface WhoseSsh {
   readonly who: 'user' | 'root';
-  readonly places: SystemPaths;
+  readonly systemPaths: SystemPaths;
   readonly tree: string;
 }
 
@@ -18,8 +18,8 @@ export function whereSet(name: string, asked: WhoseSsh): string {
 }
 
 /** All lines of such a configuration; and the files that could not be read, with the reason. */
-export function linesHere({ who, places, tree }: WhoseSsh) {
-  const home = who === 'root' ? places.rootHome : places.home;
+export function linesHere({ who, systemPaths, tree }: WhoseSsh) {
+  const home = who === 'root' ? systemPaths.rootHome : systemPaths.home;
   const system = join(tree === '' ? '/' : tree, 'etc/ssh');
   const files = [
     join(home, '.ssh/config'),

@@ -3,7 +3,7 @@ import { label } from './launch-agent.ts';
 import { call, type LaunchctlPlan } from './launchctl-plan.ts';
 import { meaningOf, parseList, parsePrint, type JobState } from './launchctl.ts';
 
-/** With which generation of verbs. */
+/** With which generation of commands. */
 export type Target = ModernTarget | { readonly kind: 'legacy' };
 export interface ModernTarget {
   readonly kind: 'modern';

@@ -7,14 +7,14 @@ export interface LaunchctlReply {
   readonly stderr: string;
 }
 
-/** What a reply means, whatever the verb. Codes are errno's, or launchd's own above 100. */
+/** What a reply means, whatever the command. Codes are errno's, or launchd's own above 100. */
 export type Meaning =
   | 'ok'
   /** No such job. */
   | 'absent'
   /** No such session: nobody is logged in on the screen, or the domain takes no jobs. */
   | 'no-domain'
-  /** This launchctl is from before 10.10 and does not know the verb. */
+  /** This launchctl is from before 10.10 and does not know the command. */
   | 'old'
   | 'disabled'
   /** Loaded already, or still leaving. */

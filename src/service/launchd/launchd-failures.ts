@@ -50,7 +50,7 @@ export function fileFailure(
 
 /** Sentence and remedy for each other way in which launchd refuses. Pure. */
 export function troubleFailure(
-  { verb, meaning, reply }: Trouble,
+  { command, meaning, reply }: Trouble,
   plist: string,
   isSystem = false,
 ): Failure {
@@ -60,7 +60,7 @@ export function troubleFailure(
     message,
     hint,
     exit: Exit.unavailable,
-    lines: [`launchctl ${verb}: ${said === '' ? `exit code ${reply.code ?? '?'}` : said}`],
+    lines: [`launchctl ${command}: ${said === '' ? `exit code ${reply.code ?? '?'}` : said}`],
   });
   switch (meaning) {
     case 'no-domain':

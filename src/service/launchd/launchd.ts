@@ -6,7 +6,7 @@ import { meaningOf, type LaunchctlReply, type Meaning } from './launchctl.ts';
 
 /** What kept launchd from doing as asked. */
 export interface Trouble {
-  readonly verb: string;
+  readonly command: string;
   readonly meaning: Meaning;
   readonly reply: LaunchctlReply;
 }
@@ -23,7 +23,7 @@ export function* load(target: Target, plist: string): LaunchctlPlan<Trouble | un
   // A label that was disabled once stays so, and bootstrap then only says 5.
   if (target.kind === 'modern') yield* call('enable', `${target.domain}/${label}`);
   if ((yield* lookAt(target)).loaded && !(yield* unload(target)))
-    return { verb: 'bootout', meaning: 'already', reply: { code: 0, stdout: '', stderr: '' } };
+    return { command: 'bootout', meaning: 'already', reply: { code: 0, stdout: '', stderr: '' } };
   return target.kind === 'legacy' ? yield* loadLegacy(plist) : yield* bootstrap(target, plist);
 }
 
@@ -35,7 +35,7 @@ function* bootstrap(target: ModernTarget, plist: string): LaunchctlPlan<Trouble 
     if (meaning === 'old') return yield* loadLegacy(plist);
     const ms = retryMs[attempt];
     if ((meaning !== 'io' && meaning !== 'already') || ms === undefined)
-      return { verb: 'bootstrap', meaning, reply };
+      return { command: 'bootstrap', meaning, reply };
     yield* sleep(ms);
   }
 }
@@ -44,7 +44,7 @@ function* bootstrap(target: ModernTarget, plist: string): LaunchctlPlan<Trouble 
 function* loadLegacy(plist: string): LaunchctlPlan<Trouble | undefined> {
   const reply = yield* call('load', '-w', plist);
   const { loaded } = yield* lookAt({ kind: 'legacy' });
-  return loaded ? undefined : { verb: 'load', meaning: 'bad-file', reply };
+  return loaded ? undefined : { command: 'load', meaning: 'bad-file', reply };
 }
 
 /** Unloads the job, which ends it. True when it is gone: bootout only begins it. */
@@ -60,12 +60,12 @@ export function* unload(target: Target): LaunchctlPlan<boolean> {
 
 /** Starts a job that is loaded; nothing when it runs. */
 export function* kick(target: Target): LaunchctlPlan<Trouble | undefined> {
-  const [verb, reply] =
+  const [command, reply] =
     target.kind === 'modern'
       ? ['kickstart', yield* call('kickstart', `${target.domain}/${label}`)]
       : ['start', yield* call('start', label)];
   const meaning = meaningOf(reply);
-  return meaning === 'ok' ? undefined : { verb, meaning, reply };
+  return meaning === 'ok' ? undefined : { command, meaning, reply };
 }
 
 /**

@@ -19,7 +19,7 @@ export interface ConfigureRun {
   readonly flags: ConfigureFlags;
   readonly context: CliContext;
   readonly layout: Layout;
-  readonly places: SystemPaths;
+  readonly systemPaths: SystemPaths;
   /** What stands for /; empty where that is / itself. */
   readonly tree: string;
   readonly say: (line: Text) => void;
@@ -37,11 +37,11 @@ export interface ConfigureFacts {
 
 /** Fails where the request is refused whatever they say. */
 export async function configureFacts(run: ConfigureRun): Promise<ConfigureFacts> {
-  const { flags, context, places } = run;
+  const { flags, context, systemPaths } = run;
   const guest = await guestCan(flags, context);
-  const known = readInstalled(places.roots.installed);
+  const known = readInstalled(systemPaths.roots.installed);
   refuseSecondUser(known, ownerHere(flags.root).uid);
-  refuseSecondDirectory(known, places, flags.root);
+  refuseSecondDirectory(known, systemPaths, flags.root);
   let proxy: Promise<string | undefined> | undefined;
   return {
     guest,
@@ -51,7 +51,7 @@ export async function configureFacts(run: ConfigureRun): Promise<ConfigureFacts>
     proxy: async (config) =>
       config.door === 'tcp'
         ? undefined
-        : (proxy ??= doorProxy(config, places.roots, context.signal)),
+        : (proxy ??= doorProxy(config, systemPaths.roots, context.signal)),
   };
 }
 
@@ -75,7 +75,7 @@ export function runOf(
     context,
     tree,
     layout: layoutOf(flags.root),
-    places: systemPathsOf(tree),
+    systemPaths: systemPathsOf(tree),
     asker: new SshAsker(context.signal),
     said: () => said,
     say: (line) => {

@@ -70,7 +70,7 @@ export async function planOf(
 
 /** What both the user's files and root's part are made from. */
 async function builderOf(
-  { layout, places, flags }: ConfigureRun,
+  { layout, systemPaths, flags }: ConfigureRun,
   { nix, userSsh, proxy }: ConfigureFacts,
   {
     keys,
@@ -82,7 +82,7 @@ async function builderOf(
   return {
     ...settled,
     layout,
-    places,
+    systemPaths,
     owner: ownerHere(flags.root),
     hostPublicKey: keys.host ?? unknownKey,
     keeper: machinesKeeper(nix),

@@ -38,13 +38,13 @@ async function needsOf(
   context: CliContext,
 ): Promise<RootNeeds> {
   const tree = context.env['LINUXKIT_BUILDER_TREE'] ?? '';
-  const places = systemPathsOf(tree);
-  const { roots: paths } = places;
+  const systemPaths = systemPathsOf(tree);
+  const { roots: paths } = systemPaths;
   const owner = await askingUser(context);
   refuseSecondUser(readInstalled(paths.installed), owner.uid);
   const keeper = machinesKeeper(detectNix(tree, ''));
   const asker = new SshAsker(context.signal);
-  const takenBack = (await rootTakenBack({ places, tree, context, asker, sudo: false })).said;
+  const takenBack = (await rootTakenBack({ systemPaths, tree, context, asker, sudo: false })).said;
   const proxy = await doorProxy(told, paths, context.signal);
   return rootNeeds({ ...told, paths, owner, keeper, takenBack, proxy });
 }

@@ -49,11 +49,11 @@ function requestIn(layout: Layout, tree: string): RootRequest | undefined {
   if (!parsed.ok) return undefined;
   const { host } = readIdentity(layout);
   const { config } = parsed;
-  const places = systemPathsOf(tree);
+  const systemPaths = systemPathsOf(tree);
   return rootRequest({
-    places,
+    systemPaths,
     config,
-    proxy: knownProxy(config, places.roots, readIfThere(layout.sshConfig) ?? ''),
+    proxy: knownProxy(config, systemPaths.roots, readIfThere(layout.sshConfig) ?? ''),
     hostPublicKey: host.public,
     owner: ownerHere(layout.root),
     keeper: machinesKeeper(detectNix(tree, '')),

@@ -19,7 +19,7 @@ export interface ScriptRun {
 
 type World = Pick<CliContext, 'signal' | 'err'>;
 
-/** How a verb has its scripts run. */
+/** How a command has its scripts run. */
 export const runsFor = (context: World): Omit<ScriptRun, 'refused'> => ({
   isRoot: process.getuid?.() === 0,
   sudo: rootProgram(),
@@ -97,7 +97,7 @@ function notRun(
 }
 
 /** Where neither sudo nor doas is here. The script is an argument: su reads its password from the input. */
-export function withoutSudo(verb: 'configure' | 'unconfigure'): Text {
-  const printing = ours(verb, '--no-root');
+export function withoutSudo(command: 'configure' | 'unconfigure'): Text {
+  const printing = ours(command, '--no-root');
   return advice`Run, as root, what this prints: ${printing}. With su: su root -c "$(${printing})"`;
 }

@@ -39,10 +39,10 @@ export function removalPlan(
   context: CliContext,
   { purge }: { readonly purge: boolean },
 ): RemovalPlan {
-  const places = systemPathsOf(context.env['LINUXKIT_BUILDER_TREE']);
+  const systemPaths = systemPathsOf(context.env['LINUXKIT_BUILDER_TREE']);
   const of = { uid: ownerHere(layout.root).uid, directory: layout.root };
   const job = jobRemoval(layout, context);
-  const root = removalNeeds({ paths: places.roots, of });
+  const root = removalNeeds({ paths: systemPaths.roots, of });
   const receipts = receiptsIn(layout, context);
   const isMade =
     [layout.config, layout.state].some((path) => existsSync(path)) ||
@@ -79,10 +79,10 @@ const stepsOf = (receipts: readonly Receipt[], { root }: Layout): readonly UndoS
 
 /** As recorded; or as found, where somebody deleted the whole state directory. */
 function receiptsIn(layout: Layout, context: CliContext): readonly Receipt[] {
-  const places = systemPathsOf(context.env['LINUXKIT_BUILDER_TREE']);
+  const systemPaths = systemPathsOf(context.env['LINUXKIT_BUILDER_TREE']);
   return existsSync(layout.receipts)
-    ? readReceipts(layout.receipts).filter(isConfigures(layout, places.home, context))
-    : foundReceipts(layout, places);
+    ? readReceipts(layout.receipts).filter(isConfigures(layout, systemPaths.home, context))
+    : foundReceipts(layout, systemPaths);
 }
 
 /** Whatever a receipt says, configure writes these files and no other, and makes the directories that they are in. */

@@ -66,7 +66,7 @@ async function beginNetwork(
   const { driver, rejected } = chosen;
   const { name, graceMs } = driver;
   writeWhole(layout.vpnkitUuid, cardUuid(layout), { durable: false });
-  const own = placesOf(driver, layout);
+  const own = pathsOfNetwork(driver, layout);
   const onLine = (line: string) => {
     const networkTrouble = troubleIn(name, line);
     if (networkTrouble !== undefined) facts.note({ networkTrouble });
@@ -78,7 +78,7 @@ async function beginNetwork(
   throw new Failed(networkExited(name, begun, []));
 }
 
-const placesOf = (driver: NonNullable<Chosen>['driver'], layout: Layout) => ({
+const pathsOfNetwork = (driver: NonNullable<Chosen>['driver'], layout: Layout) => ({
   files: { output: layout.networkOutput, lock: layout.networkLock },
   pid: pidFiles(layout, driver.name),
   sockets: driver.stale(layout),

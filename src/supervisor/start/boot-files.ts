@@ -73,7 +73,8 @@ function makeNew(
   const onWaiting = () => log('info', 'waiting-for-section', { path: layout.startLock });
   return withOperationLock(layout.startLock, { clock, signal, onWaiting }, async (lost) => {
     const image = chooseImage(config, layout, context.verdicts.all());
-    if (image.places !== undefined && dropOld(image.places.good)) log('info', 'old-image-dropped');
+    if (image.prefixes !== undefined && dropOld(image.prefixes.good))
+      log('info', 'old-image-dropped');
     take(image, context, scope);
     checkNamed(bundleAt(image.prefix), config, context.isDoubtful);
     const inTime = AbortSignal.any([signal, lost]);

@@ -50,11 +50,11 @@ export interface ChosenImage {
   readonly old?: OldImage;
   /** Undefined for a bundle that the config names: that is its owner's affair. */
   readonly images?: Images;
-  readonly places?: Places;
+  readonly prefixes?: ImagePrefixes;
 }
 
 /** PREFIX of each. */
-interface Places {
+interface ImagePrefixes {
   readonly newest: string;
   readonly good: string;
 }
@@ -86,14 +86,18 @@ export function chooseImage(
 ): ChosenImage {
   const newest = newestPrefix(config, layout);
   if (config.bundle !== undefined) return { prefix: newest };
-  const places = { newest, good: goodImage(layout, config.system) };
-  const images = imagesAt(places, layout, known);
-  const prefix = places[imageToBoot(images)];
+  const prefixes = { newest, good: goodImage(layout, config.system) };
+  const images = imagesAt(prefixes, layout, known);
+  const prefix = prefixes[imageToBoot(images)];
   const old = oldImageAt(prefix);
-  return { prefix, images, places, ...(old === undefined ? {} : { old }) };
+  return { prefix, images, prefixes, ...(old === undefined ? {} : { old }) };
 }
 
-const imagesAt = ({ newest, good }: Places, layout: Layout, known: readonly Verdict[]): Images => ({
+const imagesAt = (
+  { newest, good }: ImagePrefixes,
+  layout: Layout,
+  known: readonly Verdict[],
+): Images => ({
   newest: idOf(newest),
   good: oldImageAt(good) === undefined ? idOf(good) : undefined,
   rejected: readRejection(layout, known),
@@ -183,16 +187,16 @@ export async function keepAsGood(image: ChosenImage, where: KeepOptions, log: Lo
 
 /** True when it was new. */
 async function keep(
-  { images, places }: ChosenImage,
+  { images, prefixes }: ChosenImage,
   { layout, clock, signal }: KeepOptions,
 ): Promise<boolean> {
-  if (places === undefined || images?.newest === undefined) return false;
-  if (oldImageAt(places.newest) !== undefined) return false;
+  if (prefixes === undefined || images?.newest === undefined) return false;
+  if (oldImageAt(prefixes.newest) !== undefined) return false;
   if (images.newest === images.good || imageToBoot(images) === 'good') return false;
   return withOperationLock(layout.startLock, { clock, signal }, () => {
     // Another one was made since this one was booted.
-    if (idOf(places.newest) !== images.newest) return Promise.resolve(false);
-    keepFiles(places.newest, places.good);
+    if (idOf(prefixes.newest) !== images.newest) return Promise.resolve(false);
+    keepFiles(prefixes.newest, prefixes.good);
     return Promise.resolve(true);
   });
 }

@@ -88,7 +88,7 @@ export class Staging {
     const keys = keysVersion(this.#options);
     const theirs = bundleAt(image.prefix);
     // Who names a bundle may write into its files; those of `image build` are only ever replaced.
-    putCopy(theirs.kernel, kernel, { canLink: image.places !== undefined });
+    putCopy(theirs.kernel, kernel, { canLink: image.prefixes !== undefined });
     this.#writeInitrd(theirs, input);
     const cmdline = readFileSync(theirs.cmdline, 'utf8').trim();
     this.#from = from;

@@ -1,5 +1,5 @@
 /** The picture of a day: where the guest was, when it was in use, and the memory that it kept. Pure. */
-import { places, type Day, type DayPlace } from './day.ts';
+import { placeNames, type Day, type DayPlace } from './day.ts';
 
 const words: Readonly<Record<DayPlace, string>> = {
   there: 'the guest is running',
@@ -29,7 +29,7 @@ const MiB = 1024 ** 2;
 /** A heading, what is counted, what the colours mean, and the picture. */
 export function daySection(day: Day): string {
   const { suspends, stops, wakes, uses } = day.counts;
-  const shown = places.filter((place) => day.spans.some((span) => span.place === place));
+  const shown = placeNames.filter((place) => day.spans.some((span) => span.place === place));
   const legend = [
     ...shown.map((place) => [looks[place].colour, words[place]] as const),
     [useColour, 'a client is logged in'] as const,

@@ -3,7 +3,7 @@ import { traitsOf } from '../lifecycle/phases.ts';
 import type { Phase } from '../lifecycle/state.ts';
 
 /** Where a guest is, as somebody sees it who does not know our phases. */
-export const places = [
+export const placeNames = [
   'there',
   'comes',
   'goes',
@@ -13,7 +13,7 @@ export const places = [
   'no-daemon',
 ] as const;
 /** Where a guest can be. */
-export type DayPlace = (typeof places)[number];
+export type DayPlace = (typeof placeNames)[number];
 
 /** Wall time in ms. */
 interface Span {

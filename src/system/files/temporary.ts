@@ -36,13 +36,13 @@ export const noTemporaryFiles = (parent: string, error: unknown): Failure => ({
  * Where a path is short, as a socket's has to be, and one word for whoever splits at spaces: TMPDIR, where it is both, and /tmp. A daemon
  * may outlive its TMPDIR, as it has that of the shell that started it.
  */
-export const plainPlaces = (): readonly string[] =>
+export const plainParents = (): readonly string[] =>
   /^[\w./+-]{1,70}$/.test(tmpdir()) ? [tmpdir(), '/tmp'] : ['/tmp'];
 
 /** {@link temporaryFolder} in the first of these places that takes it; Failed as in the first of all. */
-export function plainFolder(prefix: string, places = plainPlaces()): string {
+export function plainFolder(prefix: string, parents = plainParents()): string {
   const failures: unknown[] = [];
-  for (const parent of places)
+  for (const parent of parents)
     try {
       return temporaryFolder(prefix, parent);
     } catch (error) {

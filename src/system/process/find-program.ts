@@ -65,19 +65,19 @@ export function tryProgram(
   path: string | undefined = process.env['PATH'],
 ): string | undefined {
   if (name.includes('/')) return isProgram(name) ? name : undefined;
-  return placesFor(name, path).find(isProgram);
+  return candidatesFor(name, path).find(isProgram);
 }
 
 /** The names by which the PATH leads to programs called so, in its order. */
 export const namesOnPath = (
   name: string,
   path: string | undefined = process.env['PATH'],
-): readonly string[] => placesFor(name, path).filter(isProgram);
+): readonly string[] => candidatesFor(name, path).filter(isProgram);
 
-function placesFor(name: string, path: string | undefined): string[] {
-  const places = [...foldersOf(path ?? ''), ...beyondPath].map((folder) => join(folder, name));
+function candidatesFor(name: string, path: string | undefined): string[] {
+  const candidates = [...foldersOf(path ?? ''), ...beyondPath].map((folder) => join(folder, name));
   const other = otherwise[name];
-  return other === undefined ? places : [...places, other];
+  return other === undefined ? candidates : [...candidates, other];
 }
 
 /** What installs packages here: the system's own, and where there is none Homebrew on macOS, or Nix. */

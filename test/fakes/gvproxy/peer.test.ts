@@ -34,13 +34,13 @@ const card = `
 import fcntl, socket, struct, sys, termios, time
 s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
 for line in sys.stdin:
-    verb, _, rest = line.rstrip("\\n").partition(" ")
-    if verb == "name": s.bind(rest)
-    elif verb == "connect": s.connect(rest)
-    elif verb == "send": s.send(rest.encode())
-    elif verb == "taken":
+    command, _, rest = line.rstrip("\\n").partition(" ")
+    if command == "name": s.bind(rest)
+    elif command == "connect": s.connect(rest)
+    elif command == "send": s.send(rest.encode())
+    elif command == "taken":
         while struct.unpack("i", fcntl.ioctl(s, termios.TIOCOUTQ, bytes(4)))[0] > 0: time.sleep(0.001)
-    elif verb == "hear": print(s.recv(99).decode(), flush=True); continue
+    elif command == "hear": print(s.recv(99).decode(), flush=True); continue
     print("done", flush=True)
 `;
 

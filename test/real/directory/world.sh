@@ -9,7 +9,7 @@ world=$(mktemp -d)
 state=$world/s
 export HOME="$world/home" LINUXKIT_BUILDER_TREE="$world/tree"
 mkdir -p "$HOME" "$LINUXKIT_BUILDER_TREE/etc/nix" "$LINUXKIT_BUILDER_TREE/root"
-builder() { verb=$1; shift; "$node" "$checkout/dist/main.js" "$verb" -d "$state" "$@"; }
+builder() { command=$1; shift; "$node" "$checkout/dist/main.js" "$command" -d "$state" "$@"; }
 phase() { builder status --json | sed 's/.*"phase":"\([a-z-]*\)".*/\1/'; }
 reaches() { until [ "$(phase)" = "$1" ]; do :; done; }
 vms() { pgrep -c -f "qemu-system-[^ ]* .*$state/nix-disk" || true; }

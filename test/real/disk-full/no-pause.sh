@@ -10,7 +10,7 @@ mount -t tmpfs -o size=2100m tmpfs "$world"
 state=$world/s
 export HOME="$world/home" LINUXKIT_BUILDER_TREE="$world/tree"
 mkdir -p "$HOME" "$LINUXKIT_BUILDER_TREE/etc/nix" "$LINUXKIT_BUILDER_TREE/root"
-builder() { verb=$1; shift; "$node" "$checkout/dist/main.js" "$verb" -d "$state" "$@"; }
+builder() { command=$1; shift; "$node" "$checkout/dist/main.js" "$command" -d "$state" "$@"; }
 phase() { builder status --json | sed 's/.*"phase":"\([a-z-]*\)".*/\1/'; }
 reaches() { until [ "$(phase)" = "$1" ]; do :; done; }
 events() { sed -n 's/.*"event":"phase","phase":"\([a-z-]*\)".*/\1/p' "$state/nix-state/daemon.log" | tr '\n' ' '; }

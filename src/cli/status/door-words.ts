@@ -1,5 +1,7 @@
 /** Who is at the front door, and who comes past it, in the words of `status`. */
+import { undrain } from '../../client/drained.ts';
 import { counted } from '../../domain/counted.ts';
+import { advice } from '../../system/advice.ts';
 import type { LiveFacts } from './report-schema.ts';
 
 /** Behind where it is. */
@@ -25,3 +27,6 @@ function whose({ uid, user }: { readonly uid?: number; readonly user?: string })
   if (uid === undefined) return 'from unknown users';
   return user === undefined ? `from the user with ID ${uid}` : `from ${user}`;
 }
+
+/** Before all else: nothing of what follows explains why no build comes. */
+export const drainedLine = advice`Drained: new builds are refused. To accept them again: ${undrain}`;

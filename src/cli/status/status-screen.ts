@@ -1,5 +1,5 @@
 /** The status for a person: one screen, one line a fact. Pure. */
-import { isDrained, undrain } from '../../client/drained.ts';
+import { isDrained } from '../../client/drained.ts';
 import { describeChange } from '../../config/config-changes.ts';
 import { counted } from '../../domain/counted.ts';
 import { describeProblem } from '../../domain/problem.ts';
@@ -13,7 +13,7 @@ import type { Failure } from '../../system/failure.ts';
 import { describeGivenUp } from '../../supervisor/suspend/given-up.ts';
 import { traitsOf } from '../../supervisor/lifecycle/phases.ts';
 import type { Status } from '../../supervisor/status/status-schema.ts';
-import { crowdWords, doorWords, pastWords } from './door-words.ts';
+import { crowdWords, doorWords, drainedLine, pastWords } from './door-words.ts';
 import { describeSaved } from './saved-words.ts';
 import { buildWords, diskWords, keptWords, memoryWords } from './guest-words.ts';
 import type { LiveFacts } from './report-schema.ts';
@@ -60,9 +60,6 @@ export function aliveLines(status: Status, screen: Screen): string[] {
   ];
   return lines.map((line) => textFor(line, screen.directory));
 }
-
-/** Before all else: nothing of what follows explains why no build comes. */
-const drainedLine = advice`Drained: new builds are refused. To accept them again: ${undrain}`;
 
 type Fact = readonly [name: string, text: Text | undefined];
 

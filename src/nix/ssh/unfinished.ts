@@ -3,7 +3,7 @@ import { notRegular } from '../../system/files/others-files.ts';
 import { askMs } from './ask-ssh.ts';
 import { runsCommand } from './config-lines.ts';
 import { alias, notGuest } from './stanza.ts';
-import { linesHere, placesOf, type WhoseSsh } from './where-set.ts';
+import { linesHere, describeLines, type WhoseSsh } from './where-set.ts';
 
 /** What is in the way of ssh, and what mends it. */
 interface Unfinished {
@@ -15,7 +15,7 @@ interface Unfinished {
 export function unfinishedIn(asked: WhoseSsh): Unfinished {
   const { lines, unread } = linesHere(asked);
   const [stuck] = [...unread].flatMap(([file, why]) => (why === notRegular ? [file] : []));
-  return unfinishedFault(placesOf(lines.filter(runsCommand)), stuck);
+  return unfinishedFault(describeLines(lines.filter(runsCommand)), stuck);
 }
 
 /** `commands`: the lines of each Match that runs one, such as `FILE, line 3`; `stuck`: a file that is read without end, such as a fifo. */

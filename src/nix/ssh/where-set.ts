@@ -13,7 +13,7 @@ export interface WhoseSsh {
 
 /** ` (FILE, line N and FILE, line N)`; empty where none is found, or to be read. */
 export function whereSet(name: string, asked: WhoseSsh): string {
-  const where = placesOf(linesHere(asked).lines.filter(setsOption(name.toLowerCase())));
+  const where = describeLines(linesHere(asked).lines.filter(setsOption(name.toLowerCase())));
   return where === '' ? '' : ` (${where})`;
 }
 
@@ -31,5 +31,5 @@ export function linesHere({ who, systemPaths, tree }: WhoseSsh) {
 }
 
 /** In words; empty of none. */
-export const placesOf = (lines: readonly ConfigLine[]): string =>
+export const describeLines = (lines: readonly ConfigLine[]): string =>
   lines.map(({ file, line }) => `${file}, line ${line}`).join(' and ');

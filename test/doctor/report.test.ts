@@ -469,9 +469,9 @@ function plantAll({ layout, systemPaths, root, tree }: ReturnType<typeof configu
   return { env, settings, marks, mark, mixed, seenIn };
 }
 
-// Behaviour 143: `doctor --report` writes everything that a bug report needs into a file that only its owner can
-// read. As far as `doctor` can recognise them, the report leaves out keys, logins, addresses, values of variables and
-// of Nix's settings, and names of builds.
+// Behaviour 143: `doctor --report` writes everything that a bug report needs into a file that only its owner can read.
+// As far as `doctor` can recognise them, the report leaves out keys, passwords, tokens, addresses, names of users and
+// hosts, values of variables and of Nix's settings, and names of builds.
 // Behaviour 144: If a file cannot be parsed and the parser's error quotes part of that file, the quotation appears
 // only on the terminal of the file's owner. It never appears in a status, log or report.
 test('nothing that was planted anywhere is in it', needs('root'), async () => {

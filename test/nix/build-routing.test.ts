@@ -207,7 +207,7 @@ describe('what Nix says', () => {
     expect(parseDerivation(JSON.stringify(fetch))).toEqual({ ...wanted, builtin: true });
   });
 
-  // Behaviour 142: When `explain` says whether a build would run on this builder, it takes into account, too, the
+  // Behaviour 142: When `explain` says whether a build would run on this builder, it also takes into account the
   // features that a derivation requires without naming them, and those that your machine's own Nix has because of its
   // experimental features.
   test.each([

@@ -9,7 +9,8 @@ const settings = ({ system, extraSystems }: typeof asked | typeof none) => ({
 });
 
 // Behaviour 140: If `extraSystems` names `i686-linux`, `configure` offers that system to Nix, unless a program for it
-// was tried in the guest and failed. If the system stops working, `status`, `doctor` and `explain` say so.
+// was tried in the guest and failed. If the guest later cannot run such programs, `status`, `doctor` and `explain` say
+// so.
 describe('i686-linux', () => {
   test.each([
     ['is offered where a program ran', true, 0],

@@ -26,7 +26,8 @@ import { BuilderRig } from './rig.ts';
 // Behaviour 242: `debug` works whatever characters the names of the state directory and of the directory for
 // temporary files contain.
 // Behaviour 140: If `extraSystems` names `i686-linux`, `configure` offers that system to Nix, unless a program for it
-// was tried in the guest and failed. If the system stops working, `status`, `doctor` and `explain` say so.
+// was tried in the guest and failed. If the guest later cannot run such programs, `status`, `doctor` and `explain` say
+// so.
 test('the services of a guest: many clients, deaths, priorities, the sandbox, the clock, the button', async (context) => {
   await using rig = await BuilderRig.create({ context });
   await rig.up();

@@ -190,8 +190,8 @@ describe('unconfigure', needs('root'), () => {
     expect(existsSync(rig.layout.root)).toBe(false);
   });
 
-  // Behaviour 31: In the directory `nix-state`, too, `unconfigure --purge` deletes only files and directories with
-  // names that this program uses, and lists what it leaves there.
+  // Behaviour 31: In `nix-state`, the directory in the state directory with the daemon's runtime files, `unconfigure
+  // --purge` deletes only files and directories with names that this program uses, and lists what it leaves there.
   test('leaves what is not ours beside the daemon’s files, and says so', async () => {
     using rig = configureRig();
     await rig.run();

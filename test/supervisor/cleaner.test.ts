@@ -15,10 +15,10 @@ const signal = new AbortController().signal;
 
 const isFile = (path: string): boolean => statsIfThere(path)?.isFile() === true;
 
-// Behaviour 13: While a builder is running, a clean-up program can delete any one of its files, except the disk and
-// the images, without doing harm. The daemon and the VM keep running, `status` stays correct, and the files by which
-// others find the daemon are recreated. Files that only the next start needs, such as `config.json` and the keys, are
-// not.
+// Behaviour 13: While a builder is running, a clean-up program can delete any one of its files, except the disk and the
+// images, without disturbing that builder: the daemon and the VM keep running, `status` stays correct, and the files by
+// which others find the daemon are recreated. Files that only the next start needs, such as `config.json` and the keys,
+// are not recreated.
 test(
   'every file of a running builder is made again, or not needed',
   { timeout: 120_000 },

@@ -101,8 +101,8 @@ test('whether there is room cannot be told: nothing is ended for that', async ()
   await until('stopped');
 });
 
-// Behaviour 12: If the state directory becomes read-only, the guest keeps running, and the daemon prints what it
-// cannot write to the status file. Once the directory is writable again, the status file is correct within 5 s.
+// Behaviour 12: If the state directory becomes read-only, the guest keeps running, and the daemon prints that the
+// status file is out of date, and why. Once the directory is writable again, the status file is correct within 5 s.
 test('unwritable for a while: it stays, says so, and the record is true again afterwards', async () => {
   await using world = await World.make();
   const { layout, clock, config } = world;

@@ -38,9 +38,9 @@ afterEach(() => removeTree(layout.root));
 const now = Date.parse('2026-01-02T03:04:05Z');
 const broken = notResumed;
 
-// Behaviour 123: Resuming is tried out until it has worked once, and again after each upgrade of QEMU or of the
-// host's system. After two failures in a row, the guest is stopped instead of suspended; if resuming has worked
-// before, this ends after a day.
+// Behaviour 123: Until resuming has worked once, and again after each upgrade of QEMU or of the host's system, a
+// suspend is a trial: the guest is resumed at once and, if nobody needs it, suspended again. After two failed suspends
+// or resumes in a row, the guest is stopped instead of suspended; if resuming has worked before, this ends after a day.
 test('what did not go well twice in a row is not done again, which is told once', () => {
   expect(trialOf(layout, 'a', now)).toBe('untried');
   expect(noteFailure(layout, 'a', broken('it broke'), now)).toBe(false);

@@ -3,8 +3,8 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { inPrivateWorld } from '../private-world.ts';
 import { needs } from '../../needs.ts';
 
-// Behaviour 12: If the state directory becomes read-only, the guest keeps running, and the daemon prints what it
-// cannot write to the status file. Once the directory is writable again, the status file is correct within 5 s.
+// Behaviour 12: If the state directory becomes read-only, the guest keeps running, and the daemon prints that the
+// status file is out of date, and why. Once the directory is writable again, the status file is correct within 5 s.
 describe('the state directory becomes read-only under the daemon', needs('root', 'Linux'), () => {
   let facts: ReadonlyMap<string, string> = new Map();
   let all = '';

@@ -1,11 +1,8 @@
 /** What is shown to whoever called, and the one process.exit: after all of it has arrived. */
 import { shownLine, type Look } from './command/terminal.ts';
-import { errorCode, Exit, type Failure } from './system/failure.ts';
+import { errorCode, Exit, interruptedExit, type Failure } from './system/failure.ts';
 import { refusal } from './system/files/reasons.ts';
 import type { StopSignal } from './system/process/signals.ts';
-
-/** 128 + SIGINT, as shells count. */
-const interruptedExit = 130;
 
 /** Errors of a stream whose reader went away, as that of `| head` does: no fault. */
 const readerGone: ReadonlySet<string> = new Set(['EPIPE', 'ECONNRESET', 'ERR_STREAM_DESTROYED']);

@@ -2,7 +2,7 @@
 import { resolve } from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { textFor, type Text } from '../system/advice.ts';
-import { Exit, failureOf } from '../system/failure.ts';
+import { Exit, failureOf, interruptedExit } from '../system/failure.ts';
 import type { CliContext, DirectoryOption } from '../command/context.ts';
 import type { Look } from '../command/terminal.ts';
 import { failureLines } from '../command/say.ts';
@@ -77,6 +77,3 @@ async function adviceFor(env: NodeJS.ProcessEnv): Promise<Text> {
   const { setUpAdvice } = await import('../host/for-everybody.ts');
   return setUpAdvice(env);
 }
-
-/** 128 + SIGINT, as shells count. */
-const interruptedExit = 130;

@@ -45,7 +45,8 @@ export class Entrance {
     // Later errors are of single accepts (no descriptor left): the door stays.
     server.on('error', (later) => this.#log('warn', 'door-accept', { why: later.message }));
     this.#isOpen = true;
-    this.#log('info', 'door-listening', wanted.kind === 'tcp' ? { port: this.#port } : wanted);
+    const { place } = this;
+    this.#log('info', 'door-listening', place.kind === 'tcp' ? { port: place.port } : place);
   }
 
   /** Listens again where root has taken the socket's directory away and made it anew. Connections stay. */
@@ -68,10 +69,6 @@ export class Entrance {
   #leave(): void {
     this.#socket?.leave();
     this.#socket = undefined;
-  }
-
-  get #port(): number | undefined {
-    return this.place.kind === 'tcp' ? this.place.port : undefined;
   }
 
   #makeServer(): Server {

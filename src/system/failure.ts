@@ -23,6 +23,9 @@ export const Exit = {
 /** One of these. */
 export type ExitCode = (typeof Exit)[keyof typeof Exit];
 
+/** Of a command that was interrupted: 128 + SIGINT, as shells count. No failure has it. */
+export const interruptedExit = 130;
+
 /**
  * What helps a start that was lost to a failure: another try; waiting for another process, which takes longer; the next of several ways;
  * or nothing, until a person changes something.

@@ -1,6 +1,7 @@
 /** Completion scripts made from the commands themselves: bash, zsh, fish. Pure. */
 import type { Command, Option } from 'commander';
 import { quotedWord } from '../../system/shell.ts';
+import { shownCommands } from './shown-commands.ts';
 
 /** Those that there is a script for. */
 export const shells = ['bash', 'zsh', 'fish'] as const;
@@ -22,8 +23,7 @@ interface ShownCommand {
 
 /** The program itself first, then every command that is shown to people, and the commands below it. */
 function commandsOf(command: Command, words: readonly string[]): ShownCommand[] {
-  const shown = command.createHelp().visibleCommands(command);
-  const below = shown.filter((each) => each.name() !== 'help');
+  const below = shownCommands(command);
   const entry: ShownCommand = {
     words,
     description: command.description(),

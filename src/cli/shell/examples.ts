@@ -1,5 +1,6 @@
 /** What people type, command by command: shown below each command's help and in the manual page. Data. */
 import { instance } from '../../config/instance.ts';
+import { interruptedExit } from '../../system/failure.ts';
 
 /** By a command's words: a command line without the program's name, and what it is for. */
 export const examples: Readonly<Record<string, readonly (readonly [string, string])[]>> = {
@@ -125,5 +126,5 @@ export const exitCodes: readonly (readonly [number, string])[] = [
   [75, 'temporary failure: try again'],
   [77, 'permission denied'],
   [78, 'the configuration is wrong or missing'],
-  [130, 'interrupted'],
+  [interruptedExit, 'interrupted'],
 ];

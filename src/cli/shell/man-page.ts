@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import { instance } from '../../config/instance.ts';
 import { examples, exitCodes } from './examples.ts';
+import { shownCommands } from './shown-commands.ts';
 
 /** linuxkit-builder(1), as roff. */
 export function manPage(program: Command, version: string): string {
@@ -15,7 +16,7 @@ export function manPage(program: Command, version: string): string {
     '.I command',
     '[options]',
     '.SH COMMANDS',
-    ...shown(program).flatMap((command) => commandUsage(command, name, command.name())),
+    ...shownCommands(program).flatMap((command) => commandUsage(command, name, command.name())),
     '.SH EXIT STATUS',
     ...exitCodes.flatMap(([code, what]) => ['.TP', `.B ${code}`, roff(what)]),
     '.SH ENVIRONMENT',
@@ -65,15 +66,11 @@ function commandUsage(command: Command, program: string, words: string): string[
     roff(`${command.description()}.`),
     ...options,
     ...shownExamples,
-    ...shown(command).flatMap((below) => commandUsage(below, program, `${words} ${below.name()}`)),
+    ...shownCommands(command).flatMap((below) =>
+      commandUsage(below, program, `${words} ${below.name()}`),
+    ),
   ];
 }
-
-const shown = (command: Command): Command[] =>
-  command
-    .createHelp()
-    .visibleCommands(command)
-    .filter((each) => each.name() !== 'help');
 
 /** Text as troff takes it: no line of it begins a request, and a hyphen is one. */
 const roff = (text: string): string =>

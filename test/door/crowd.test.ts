@@ -54,8 +54,9 @@ async function crowdOf(count: number, port: number, says: string, from = 0): Pro
 }
 
 // Behaviour 69: On Linux, the owner's and root's connections are let in, however many other users connect and however
-// many connections they hold. On macOS, they might be dropped if too many connections wait, and their clients then
-// have to connect again; but if `door` is `unix`, other users cannot connect at all.
+// many connections they hold. On macOS, the owner's and root's connections, too, might be dropped if too many
+// connections wait, and their clients then have to connect again. If `door` is `unix`, other users cannot connect at
+// all.
 // Behaviour 70: At most 1,024 connections wait. Of other users' connections, those that have not spoken ssh are
 // dropped first, then those of the user who has the most.
 // Behaviour 71: Only a limited number of connections that have not logged in reach the guest at a time. If there are

@@ -70,7 +70,7 @@ function tidy(
   return { status, stdout, ran, dropped: readFileSync(drop, 'utf8') };
 }
 
-// Behaviour 126: Once the guest has been unused for half a minute, it gives back the memory of its caches and its
+// Behaviour 126: Once the guest has been unused for half a minute, it frees the memory of its caches and gives back its
 // free disk blocks. If less than a quarter of the guest's disk is free, or less than 8 GiB on the host's disk, old
 // store paths in the guest are deleted as well. The daemon starts none of this during a build.
 describe('what a guest does when nobody uses it', () => {

@@ -19,9 +19,9 @@ function ringOf(texts: readonly string[]): Buffer {
 const unread = (written: readonly string[], known: readonly string[]) =>
   unreadInRing(ringOf(written), known);
 
-// Behaviour 230: No line of the console ring is shown twice, and lost lines are reported, even after more than 64 KiB
-// of the same byte, or after the daemon was killed. There is one exception: if exactly the same 64 KiB is written
-// twice in a row, the second time is not noticed.
+// Behaviour 230: No line of the console ring is shown twice, and lost lines are reported, even if more than 64 KiB of
+// one repeated byte comes between two lines, or if the daemon is killed. There is one exception: if 64 KiB is followed
+// by exactly the same 64 KiB, whatever it contains, the repetition is not noticed.
 describe('lines of a ring that are not in the log', () => {
   test('of one that was never full: all behind what is known', () =>
     expect(unread(lines(0, 10), lines(0, 6))).toEqual({ lines: lines(6, 10), isLost: false }));

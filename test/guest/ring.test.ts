@@ -244,9 +244,9 @@ describe('a writer that was faster', () => {
   });
 });
 
-// Behaviour 230: No line of the console ring is shown twice, and lost lines are reported, even after more than 64 KiB
-// of the same byte, or after the daemon was killed. There is one exception: if exactly the same 64 KiB is written
-// twice in a row, the second time is not noticed.
+// Behaviour 230: No line of the console ring is shown twice, and lost lines are reported, even if more than 64 KiB of
+// one repeated byte comes between two lines, or if the daemon is killed. There is one exception: if 64 KiB is followed
+// by exactly the same 64 KiB, whatever it contains, the repetition is not noticed.
 describe('more than a ring of one byte', () => {
   test.each(['=', ' ', '\n', '\0', 'x'])(
     'repeats no line, before or after it, however it is read: %j',

@@ -21,9 +21,9 @@ const hasOther = process.platform === 'linux' && kvmObstacle() === undefined;
 // Behaviour 94: Each run state of QEMU has a message and a response of its own. The daemon waits while the VM is
 // paused, halted or being saved, and restarts a VM that cannot continue.
 // Behaviour 90: With QEMU, an I/O error on the host's disk or an exhausted quota pauses the guest, too, and `status`
-// shows the reason. With an exhausted quota, the guest waits until there is space; after an I/O error, the daemon
-// lets it continue up to three times, and if the error then recurs within a minute, the guest is stopped and stays
-// off, and the message names the file.
+// shows the reason. With an exhausted quota, the guest waits until there is space. After an I/O error, the daemon lets
+// the guest continue, up to three times in a row. If the error recurs within a minute of the third time, the guest is
+// stopped and stays off, and the message names the file.
 test('each state of QEMU is met with its sentence and its treatment', async (context) => {
   await using rig = await BuilderRig.create({ context });
   const qemu = findProgram(process.arch === 'arm64' ? 'qemu-system-aarch64' : 'qemu-system-x86_64');

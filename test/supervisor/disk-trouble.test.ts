@@ -50,9 +50,9 @@ async function pausedFor(why: 'disk-full' | 'io-error', ms: number): Promise<voi
 }
 
 // Behaviour 90: With QEMU, an I/O error on the host's disk or an exhausted quota pauses the guest, too, and `status`
-// shows the reason. With an exhausted quota, the guest waits until there is space; after an I/O error, the daemon
-// lets it continue up to three times, and if the error then recurs within a minute, the guest is stopped and stays
-// off, and the message names the file.
+// shows the reason. With an exhausted quota, the guest waits until there is space. After an I/O error, the daemon lets
+// the guest continue, up to three times in a row. If the error recurs within a minute of the third time, the guest is
+// stopped and stays off, and the message names the file.
 describe('a VM that was paused for its disk', () => {
   test('goes on by itself where the fault has passed', async () => {
     await pausedFor('io-error', 2_500);

@@ -109,8 +109,9 @@ test('another program that holds the lock is not touched', async () => {
   expect(identify(child.pid)?.program).toBe('sleep');
 });
 
-// Behaviour 4: A process counts as the one that a pidfile names only if its pid, start time, boot and program match,
-// and no other process is known to hold its lock. A process that merely has the same pid is never touched.
+// Behaviour 4: A process counts as the one that a pidfile names only if its pid, its start time, its program and the
+// boot of the host in which it was started match, and no other process is known to hold its lock. A process that merely
+// has the same pid is never touched.
 test('a stranger that has the recorded pid now is not touched', async () => {
   // The record is of another start of that pid; the lock is free.
   writeFileSync(at('vm.json'), JSON.stringify({ ...identify(child.pid), started: '1' }));

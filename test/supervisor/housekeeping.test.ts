@@ -76,7 +76,7 @@ function rig() {
   return { clock, at, asked, housekeeping, pass, finish };
 }
 
-// Behaviour 126: Once the guest has been unused for half a minute, it gives back the memory of its caches and its
+// Behaviour 126: Once the guest has been unused for half a minute, it frees the memory of its caches and gives back its
 // free disk blocks. If less than a quarter of the guest's disk is free, or less than 8 GiB on the host's disk, old
 // store paths in the guest are deleted as well. The daemon starts none of this during a build.
 describe('a guest that nobody uses', () => {

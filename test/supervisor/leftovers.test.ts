@@ -102,8 +102,9 @@ test('a trial of an accelerator that its daemon did not outlive is ended', async
 });
 
 // The other program of ours has the lock, or nobody has.
-// Behaviour 4: A process counts as the one that a pidfile names only if its pid, start time, boot and program match,
-// and no other process is known to hold its lock. A process that merely has the same pid is never touched.
+// Behaviour 4: A process counts as the one that a pidfile names only if its pid, its start time, its program and the
+// boot of the host in which it was started match, and no other process is known to hold its lock. A process that merely
+// has the same pid is never touched.
 test.each([
   ['gvproxy', 'vpnkit'],
   ['vpnkit', 'gvproxy'],

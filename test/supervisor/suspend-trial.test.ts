@@ -40,7 +40,8 @@ const broken = notResumed;
 
 // Behaviour 123: Until resuming has worked once, and again after each upgrade of QEMU or of the host's system, a
 // suspend is a trial: the guest is resumed at once and, if nobody needs it, suspended again. After two failed suspends
-// or resumes in a row, the guest is stopped instead of suspended; if resuming has worked before, this ends after a day.
+// or resumes in a row, the guest is stopped instead of suspended. By itself, this ends after a day if resuming has
+// worked before, and otherwise with the next upgrade of QEMU or of the host's system.
 test('what did not go well twice in a row is not done again, which is told once', () => {
   expect(trialOf(layout, 'a', now)).toBe('untried');
   expect(noteFailure(layout, 'a', broken('it broke'), now)).toBe(false);

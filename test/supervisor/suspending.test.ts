@@ -187,7 +187,8 @@ test.each([
 
 // Behaviour 123: Until resuming has worked once, and again after each upgrade of QEMU or of the host's system, a
 // suspend is a trial: the guest is resumed at once and, if nobody needs it, suspended again. After two failed suspends
-// or resumes in a row, the guest is stopped instead of suspended; if resuming has worked before, this ends after a day.
+// or resumes in a row, the guest is stopped instead of suspended. By itself, this ends after a day if resuming has
+// worked before, and otherwise with the next upgrade of QEMU or of the host's system.
 test('the first one goes again when it has come back', async () => {
   const { events, scope, suspending, suspend } = rig();
   await suspend();

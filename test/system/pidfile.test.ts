@@ -17,8 +17,9 @@ beforeEach(() => {
 afterEach(() => removeTree(dir));
 const me = () => identify(process.pid) ?? { pid: 0, started: '', boot: '', program: '' };
 
-// Behaviour 4: A process counts as the one that a pidfile names only if its pid, start time, boot and program match,
-// and no other process is known to hold its lock. A process that merely has the same pid is never touched.
+// Behaviour 4: A process counts as the one that a pidfile names only if its pid, its start time, its program and the
+// boot of the host in which it was started match, and no other process is known to hold its lock. A process that merely
+// has the same pid is never touched.
 test('a living process is believed, and the plain file holds its pid', () => {
   writePid(files(), process.pid, me().program);
   expect(readLive(files())).toEqual(me());

@@ -100,9 +100,9 @@ const sentenceOf = async (script: string): Promise<string> => {
 const holds =
   'This is remembered until the next reboot. Once you have fixed the cause, run linuxkit-builder verdicts --clear.';
 
-// Behaviour 40: An accelerator (KVM, hvf or emulation) is chosen by trial: with the memory and CPUs that the start
-// will use, it must boot the guest's own kernel until the first program in the guest prints a line. A slow
-// accelerator does not count as broken: a trial fails only after 5 s without output, or after 60 s in all.
+// Behaviour 40: An accelerator (KVM on Linux, hvf on a Mac, or emulation) is chosen by trial: with the memory and CPUs
+// that the start will use, it must boot the guest's own kernel until the first program in the guest prints a line. A
+// slow accelerator does not count as broken: a trial fails only after 5 s without output, or after 60 s in all.
 describe('a trial', needs('Linux'), () => {
   test('takes an accelerator whose guest gets to its first program, and remembers it', async () => {
     const choice = { accelerator: 'kvm', rejected: [] };

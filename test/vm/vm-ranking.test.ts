@@ -339,7 +339,7 @@ const rows: readonly Row[] = [
 ];
 
 // Behaviour 52: With `vm` set to `auto`, a builder keeps the program that its first start chose until that program
-// fails. A reason is given for each program that is not available.
+// fails. If no VM program is available, the message says of each one why it is not.
 describe('the ranking', () => {
   test('has a table of 60 hosts and more', () => expect(rows.length).toBeGreaterThanOrEqual(60));
 

@@ -4,7 +4,7 @@ import { inPrivateWorld } from '../private-world.ts';
 import { needs } from '../../needs.ts';
 
 // Behaviour 88: With QEMU, a full host disk pauses the guest. The guest is never restarted because of that, and
-// continues by itself once 512 MiB are free.
+// continues by itself once 512 MiB is free.
 describe("the host's disk is full while the guest writes", needs('root', 'Linux'), () => {
   let facts: ReadonlyMap<string, string> = new Map();
   let all = '';

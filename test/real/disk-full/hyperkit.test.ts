@@ -4,9 +4,9 @@ import { HyperkitRig } from '../hyperkit-rig.ts';
 import { inPrivateWorld } from '../private-world.ts';
 import { needs } from '../../needs.ts';
 
-// Behaviour 89: HyperKit and vfkit cannot pause a guest, so the guest is shut down cleanly when less than 512 MiB are
-// free on the host's disk, and running builds fail. `status` then shows `paused`, and the guest is started again once
-// 1 GiB is free.
+// Behaviour 89: HyperKit and vfkit cannot pause a guest, so the guest is shut down cleanly when less than 512 MiB is
+// free on the host's disk, and running builds fail. `status` then shows `paused`, and the guest is started again once 1
+// GiB is free.
 describe(
   "the host's disk becomes full under HyperKit, which cannot pause",
   needs('root', 'Linux'),

@@ -120,8 +120,8 @@ test('one that stays silent is waited for up to the limit, and that is told once
   expect(await drained(12_000)).toEqual({ end: 'limit', told: ['silent'] });
 });
 
-// Behaviour 106: While a command waits to stop the guest, the door lets nobody in. If that command is killed, the
-// door lets clients in again.
+// Behaviour 106: While a command waits to stop the guest, new connections wait at the door, for up to `holdSeconds`. If
+// that command is killed, the door lets clients in again.
 test('who waits holds the door by a connection that stays, and his end lets it go', async () => {
   control.close();
   const held: boolean[] = [];

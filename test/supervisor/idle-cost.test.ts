@@ -34,8 +34,8 @@ function counted() {
 
 // Behaviour 147: With a ready guest and no client, the daemon runs its checks every 5 s, and no other timer wakes it.
 // Each round checks about ten files without opening any, and asks the guest one question.
-// Behaviour 148: The daemon checks the names in the state directory once a minute, and whenever the directory has
-// changed. On Linux, it reads `/proc/vmstat` every half minute.
+// Behaviour 148: Once a minute, and whenever the state directory has changed, the daemon checks which files are in it.
+// On Linux, it reads `/proc/vmstat` every half minute.
 test('a minute with a ready guest and nobody in it', { timeout: 60_000 }, async () => {
   await using world = await World.make();
   const { clock } = world;

@@ -48,7 +48,11 @@ function replace(path: string, data: string | Uint8Array, options: WriteOptions)
   const { mode = 0o600, durable = true } = options;
   try {
     // Its own write is one system call, which the last bytes of room or a limit cut short without an error.
-    const tmpfileCreated = (unfinished: string) => writeFileSync(unfinished, data, { flag: 'r+' });
+    const tmpfileCreated = (unfinished: string) => {
+      // Opened by its name, which a mode without `w` forbids to all but root. It has its own mode when it is whole.
+      if ((mode & 0o200) === 0) chmodSync(unfinished, 0o600);
+      writeFileSync(unfinished, data, { flag: 'r+' });
+    };
     writeFileAtomic.sync(path, '', { mode, fsync: durable, tmpfileCreated });
   } catch (error) {
     // A mount point cannot be replaced, and is somebody's arrangement: its file is written as it is.

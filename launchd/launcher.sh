@@ -146,11 +146,12 @@ if [ "$code" = 69 ] && [ "$found" != "$node" ] && [ -f "$node" ] && [ -x "$node"
     follow daemon
 fi
 [ -z "$stopping" ] || leave 0
-# SIGABRT is how Node ends where its heap may not grow, SIGKILL how the system ends a program for want of memory.
+# SIGABRT is how Node ends where its heap may not grow, SIGTRAP where a limit leaves it no addresses, SIGKILL how the system ends a
+# program for want of memory.
 case $code in
-134 | 137)
-    why="The daemon was killed by signal $((code - 128)). If nobody did that, memory had run out: this machine's, or what a limit \
-leaves of it. If it happens again, give the guest less memory: linuxkit-builder configure -m MIB."
+133 | 134 | 137)
+    why="The daemon was killed by signal $((code - 128)). If nobody did that, memory has probably run out: this machine's, or as much \
+as a limit allows. If it happens again, give the guest less memory: linuxkit-builder configure -m MIB."
     say "$why"
     say "$why" >>"$output"
     ;;

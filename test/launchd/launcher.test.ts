@@ -173,6 +173,7 @@ describe('the launcher', { timeout: 60_000 }, () => {
   test.each([
     ['KILL', 137],
     ['ABRT', 134],
+    ['TRAP', 133],
   ])('says why a daemon that died of %s has probably died', async (signal, code) => {
     script(values.node, `kill -${signal} $$`);
     const run = launch(0);

@@ -180,8 +180,10 @@ const removed: RemovalPlan = {
   steps: [],
   loss: [],
   directory: '/builder',
+  isPurged: false,
   isEmpty: true,
 };
+const purged: RemovalPlan = { ...removed, isPurged: true, isEmpty: false };
 
 tells('setup', {
   'What configure refuses': {
@@ -305,10 +307,11 @@ tells('setup', {
       describeJob({ kind: 'remove', path: '/etc/unit', script: '' }),
     'of unconfigure': () =>
       describeRemoval({
-        ...removed,
+        ...purged,
         loss: ["the guest's disk", 'the keys'],
         directory: '/builder',
       }),
+    'of unconfigure, of a directory in which nothing is lost': () => describeRemoval(purged),
     'of unconfigure, with root': () => {
       file('etc/machines');
       file('root/.ssh/config');

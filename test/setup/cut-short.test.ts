@@ -14,6 +14,7 @@ import { mirrorOf } from '../fakes/small-mirror.ts';
 import { buildProgram, type BuiltProgram } from '../fakes/program.ts';
 import { runStruck, type Strike, type Struck } from '../rig/kill-at.ts';
 import { snapshot } from './configure-rig.ts';
+import { nothingToUndo } from '../../src/setup/root/root-removal.ts';
 import { removeTree } from '../remove-tree.ts';
 
 const moments = 10;
@@ -118,6 +119,10 @@ test.each(['.linuxkit-builder', '.linuxkit-builder.2026113012', '.linuxkit-build
     writeFileSync(join(layout.root, name), '');
     expect((await run(['unconfigure'])).code).toBe(0);
     expect(existsSync(layout.root)).toBe(true);
+    const planned = await run(['unconfigure', '--purge', '--dry-run']);
+    expect(planned.code).toBe(0);
+    expect(planned.said).not.toContain(nothingToUndo);
+    expect(planned.said).toContain(layout.root);
     expect((await run(['unconfigure', '--purge', '--yes'])).code).toBe(0);
     expect(existsSync(layout.root), root).toBe(false);
   },

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { CliContext } from '../../command/context.ts';
 import type { Layout } from '../../config/layout.ts';
-import { marksIn } from '../../host/directory/directory-mark.ts';
+import { marksIn, mayBeOurs } from '../../host/directory/directory-mark.ts';
 import { ownerHere } from '../../host/installed.ts';
 import { otherIncluded } from '../../host/other-builder.ts';
 import { describeLoss, lossOf } from '../../host/purge.ts';
@@ -30,6 +30,8 @@ export interface RemovalPlan {
   /** With --purge: what cannot be had again, in words, and where it is. */
   readonly loss: readonly string[];
   readonly directory: string;
+  /** With --purge: that directory is ours, and goes. */
+  readonly isPurged: boolean;
   /** Nothing was ever made here. */
   readonly isEmpty: boolean;
 }
@@ -53,6 +55,7 @@ export function removalPlan(
     root,
     receipts,
     directory: layout.root,
+    isPurged: purge && existsSync(layout.root) && mayBeOurs(layout),
     isEmpty: !isMade && !isKnown,
     steps: stepsOf(receipts, layout),
     loss: purge ? lossOf(layout) : [],
@@ -60,12 +63,15 @@ export function removalPlan(
 }
 
 /** What would be done, in words. */
-export function describeRemoval({ job, root, steps, loss, directory }: RemovalPlan): string[] {
+export function describeRemoval(plan: RemovalPlan): string[] {
+  const { job, root, steps, loss, directory, isPurged, isEmpty } = plan;
+  if (isEmpty) return [nothingToUndo];
+  const purged = loss.length > 0 ? describeLoss(loss, directory) : directory;
   const lines = [
     ...describeJob(job),
     ...(root.kind === 'undo' ? plannedRemoval(root) : []),
     ...steps.flatMap((step) => describeUndo(step, 'planned')),
-    ...(loss.length > 0 ? [`Would delete ${describeLoss(loss, directory)}`] : []),
+    ...(isPurged ? [`Would delete ${purged}`] : []),
   ];
   return lines.length === 0 ? [nothingToUndo] : lines;
 }

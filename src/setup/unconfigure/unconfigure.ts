@@ -3,7 +3,6 @@ import { existsSync, rmSync } from 'node:fs';
 import type { Layout } from '../../config/layout.ts';
 import type { Owner } from '../../host/installed.ts';
 import { describeLoss, lossOf, purge } from '../../host/purge.ts';
-import { mayBeOurs } from '../../host/directory/directory-mark.ts';
 import { handToRoot, withoutSudo } from '../root/run-script.ts';
 import { nothingToUndo, removalScript } from '../root/root-removal.ts';
 import { applyUndo, describeUndo } from '../../host/undo.ts';
@@ -106,7 +105,7 @@ async function endDaemon({ layout, context }: Pick<Run, 'layout' | 'context'>): 
 async function undoOwn(plan: RemovalPlan, run: Run): Promise<void> {
   const { layout, context, flags } = run;
   const { clock, signal } = context;
-  const isPurged = flags.purge && existsSync(layout.root) && mayBeOurs(layout);
+  const { isPurged } = plan;
   if (flags.purge && !isPurged && existsSync(layout.root)) context.out(leftDirectory(layout.root));
   if (plan.receipts.length === 0 && !isPurged) return;
   makeDirectory(layout.state);

@@ -3,6 +3,7 @@
  * and messages; {@link Failed} carries one through code that acts. Any other exception is a bug of ours.
  */
 import { asSentence, plainly, type Text } from './advice.ts';
+import { userLimits } from './host/user-limits.ts';
 
 /** Exit codes of sysexits(3), the ones we use. */
 export const Exit = {
@@ -112,20 +113,17 @@ const incomplete = ({ message }: Error): Failure => ({
   // Behind the first line Node lists the files that asked for it.
   lines: message.split('\n', 1),
 });
+
 /** Of the system and of Node. V8 throws a plain RangeError, as for other things too: it is believed where a limit can be the reason. */
 const lacksMemory = (thrown: unknown): boolean =>
   ['ENOMEM', 'ERR_MEMORY_ALLOCATION_FAILED'].includes(errorCode(thrown) ?? '') ||
   (thrown instanceof RangeError && errorCode(thrown) === undefined && isMemoryLimited());
 
 /** By `ulimit -v` or `-d`, whose units in that report are another in each version of Node. */
-function isMemoryLimited(): boolean {
-  const { userLimits = {} } = process.report.getReport() as {
-    readonly userLimits?: Readonly<Record<string, { readonly soft: unknown }>>;
-  };
-  return Object.entries(userLimits).some(
+const isMemoryLimited = (): boolean =>
+  Object.entries(userLimits()).some(
     ([name, { soft }]) => /^(virtual_memory|data_seg_size)_/.test(name) && soft !== 'unlimited',
   );
-}
 
 const outOfMemory: Failure = {
   kind: 'out-of-memory',

@@ -1,7 +1,7 @@
 /** What a container, a slice, a service manager or a shell leaves of this machine: the limits of our control groups (Linux), and of this process. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fieldsOf } from '../socket/json-lines.ts';
+import { userLimits } from './user-limits.ts';
 
 interface Limits {
   /** The least memory that any of our groups allows, in bytes; undefined where none is limited. */
@@ -39,8 +39,7 @@ export function groupLimits(read: Read = readOrNothing): Limits {
 
 /** In bytes, whatever Node calls it; undefined where files may be of any size. */
 export function fileSizeLimit(): number | undefined {
-  const { userLimits } = fieldsOf(process.report.getReport());
-  const { soft } = fieldsOf(fieldsOf(userLimits)['file_size_blocks']);
+  const soft = userLimits()['file_size_blocks']?.soft;
   return typeof soft === 'number' ? soft : undefined;
 }
 

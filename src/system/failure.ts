@@ -128,7 +128,7 @@ const isMemoryLimited = (): boolean =>
 const outOfMemory: Failure = {
   kind: 'out-of-memory',
   message: 'There is not enough memory.',
-  hint: 'Quit other programs, or raise the limit of memory: that of the service or container, or of the shell (ulimit -v, ulimit -d).',
+  hint: 'Quit other programs, or raise the memory limit of the service, the container or the shell (ulimit -v, ulimit -d).',
   exit: Exit.osError,
   recovery: 'retry',
 };

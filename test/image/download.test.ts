@@ -7,6 +7,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
+import { spawn } from 'node:child_process';
 import type { ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -20,6 +21,7 @@ import { cachedPath, type FileToFetch } from '../../src/image/http/cached-file.t
 import { sizeIfThere } from '../../src/system/files/files.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 import { FakeMirror, fakeKey, sendRange, sha256 } from '../fakes/fake-mirror.ts';
+import { makeProgram, outcome } from '../rig/other-process.ts';
 import { removeTree } from '../remove-tree.ts';
 
 const key = await fakeKey();
@@ -294,4 +296,22 @@ test('two at once for one directory do not disturb each other', async () => {
   await second;
   expect(believed()).toBe(true);
   expect(mirror.requests).toHaveLength(1);
+});
+
+const limited = `
+  import { downloadAll } from '../../src/image/http/download.ts';
+  import { failureOf } from '../../src/system/failure.ts';
+  import { systemClock } from '../../src/system/time/clock.ts';
+  import '../../src/system/process/signals.ts';
+  const [wanted, directory] = process.argv.slice(2);
+  downloadAll([JSON.parse(wanted)], { directory, clock: systemClock, retries: 0 })
+    .catch((error) => console.log(failureOf(error).kind));`;
+
+test('a last piece that goes in only in part is no damaged download', async () => {
+  const program = await makeProgram(directory, limited);
+  // Of 512 bytes: less than the file by a few.
+  const blocks = Math.floor(file.length / 512);
+  const run = `ulimit -f ${blocks}; exec "$0" "$@"`;
+  const argv = ['-c', run, process.execPath, program, JSON.stringify(wanted()), directory];
+  expect(await outcome(spawn('sh', argv))).toMatchObject({ said: 'cannot-write\n' });
 });

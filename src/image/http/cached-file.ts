@@ -133,7 +133,11 @@ export class PartialFile {
 
   async #write(file: FileHandle, chunk: Uint8Array, position: number): Promise<void> {
     try {
-      await file.write(chunk, 0, chunk.length, position);
+      // The last bytes of room, or a limit, cut a write short without an error; what is left of it has one.
+      for (let written = 0; written < chunk.length;) {
+        const left = chunk.subarray(written);
+        written += (await file.write(left, 0, left.length, position + written)).bytesWritten;
+      }
     } catch (error) {
       throw cannotKeep(this.#path, error);
     }

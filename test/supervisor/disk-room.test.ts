@@ -35,23 +35,39 @@ test('a count of none is not believed where files can be made, and none of those
   }
 });
 
-// Without such a file system at hand: one of 20 inodes, whose count is the truth.
-test('a count that is true is a lack', needs('root', 'Linux'), async () => {
+/** What our code says of a file system that is mounted for it alone, with these options; its path is in `path`. */
+async function saidOf(options: string, code: string): Promise<string> {
   const source = `
-    import { roomAt } from '../../src/supervisor/disk/disk-room.ts';
-    console.log(roomAt(process.argv[2]).inodes);`;
-  const directory = mkdtempSync(join(tmpdir(), 'inodes-'));
+    import * as room from '../../src/supervisor/disk/disk-room.ts';
+    const path = process.argv[2];
+    console.log(${code});`;
+  const directory = mkdtempSync(join(tmpdir(), 'room-'));
   try {
     const program = await makeProgram(directory, source);
     const mounted = join(directory, 'small');
     mkdirSync(mounted);
-    const script = `mount -t tmpfs -o nr_inodes=20 tmpfs '${mounted}' && exec '${process.execPath}' '${program}' '${mounted}'`;
-    const said = execFileSync('unshare', ['-m', 'sh', '-c', script], { encoding: 'utf8' });
-    expect(Number(said)).toBe(19);
+    const script = `mount -t tmpfs -o ${options} tmpfs '${mounted}' && exec '${process.execPath}' '${program}' '${mounted}'`;
+    return execFileSync('unshare', ['-m', 'sh', '-c', script], { encoding: 'utf8' }).trim();
   } finally {
     removeTree(directory);
   }
+}
+
+// Without such a file system at hand: one of 20 inodes, whose count is the truth.
+test('a count that is true is a lack', needs('root', 'Linux'), async () => {
+  expect(await saidOf('nr_inodes=20', 'room.roomAt(path).inodes')).toBe('19');
 });
+
+test.each([
+  ['4M', 'disk-full'],
+  ['16M', 'undefined'],
+])(
+  'room for a part of what is tried is no room: %s',
+  needs('root', 'Linux'),
+  async (size, lack) => {
+    expect(await saidOf(`size=${size}`, 'await room.shortageAt(path)')).toBe(lack);
+  },
+);
 
 test('what is left is what the file system says, and without end where it says nothing', () => {
   const { files } = statfsSync(tmpdir());

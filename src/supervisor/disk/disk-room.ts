@@ -93,8 +93,8 @@ export async function shortageAt(directory: string): Promise<Shortage | undefine
   let file: FileHandle | undefined;
   try {
     file = await open(path, 'w', 0o600);
-    // Zeros may take no room at all.
-    await file.write(randomFillSync(Buffer.allocUnsafe(trialBytes)));
+    // Zeros may take no room at all; and a single `write` may put in only what there is room for, without an error.
+    await file.writeFile(randomFillSync(Buffer.allocUnsafe(trialBytes)));
     await file.sync();
     return undefined;
   } catch (error) {

@@ -115,10 +115,11 @@ const isImageFile = (name: string): boolean =>
 const pathsIn = (directory: string): string[] =>
   isLink(directory) ? [] : namesIfThere(directory).map((name) => join(directory, name));
 
+/** One that cannot be removed stays, too: it is a mount point, say, or the directory above it is not ours to write. */
 function removeIfEmpty(directory: string): void {
   try {
     rmdirSync(directory);
   } catch (error) {
-    if (!['ENOTEMPTY', 'EEXIST', 'ENOENT', 'ENOTDIR'].includes(errorCode(error) ?? '')) throw error;
+    if (errorCode(error) === undefined) throw error;
   }
 }

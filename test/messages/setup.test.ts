@@ -430,6 +430,7 @@ tells('setup', {
     'the directory': () => [
       words.deletedDirectory('/builder', []),
       words.deletedDirectory('/builder', ['notes']),
+      words.emptiedDirectory('/builder'),
     ],
     'what it keeps': () => words.keptThese(["the guest's disk", 'the keys'], '/builder'),
     'nobody to confirm': () => words.needsYes('the keys, in /builder'),

@@ -1,6 +1,6 @@
 /** Files that are mount points, as in a container: none can be replaced, and all can be written. */
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -9,6 +9,7 @@ import { systemPathsOf, rootPaths } from '../../src/host/system-paths.ts';
 import { buildProgram, type BuiltProgram } from '../fakes/program.ts';
 import { snapshot } from './configure-rig.ts';
 import { needs } from '../needs.ts';
+import { emptiedDirectory } from '../../src/setup/unconfigure/unconfigure.ts';
 import { removeTree } from '../remove-tree.ts';
 
 let program: BuiltProgram;
@@ -20,7 +21,7 @@ afterAll(() => program[Symbol.dispose]());
 const quoted = (word: string) => `'${word.replaceAll("'", `'\\''`)}'`;
 
 // Behaviour 185: A file that is a mount point is written in place, and later restored in place.
-describe('a file that is a mount point', needs('root', 'mounts'), () => {
+describe('what is a mount point', needs('root', 'mounts'), () => {
   const tree = mkdtempSync(join(tmpdir(), 'mounted '));
   afterAll(() => removeTree(tree));
   const root = rootPaths(systemPathsOf(tree));
@@ -57,5 +58,21 @@ describe('a file that is a mount point', needs('root', 'mounts'), () => {
     const undone = run(others, 'unconfigure', '-d', layout.root, '--purge', '-y');
     expect([undone.status, undone.stderr]).toEqual([0, '']);
     expect(snapshot(tree)).toEqual(before);
+  });
+
+  test('is emptied by a purge where it is the state directory, and stays', () => {
+    mkdirSync(layout.root, { mode: 0o700 });
+    expect(run([layout.root], 'configure', '-d', layout.root).status).toBe(0);
+    const { status, stdout, stderr } = run(
+      [layout.root],
+      'unconfigure',
+      '-d',
+      layout.root,
+      '--purge',
+      '-y',
+    );
+    expect([status, stderr]).toEqual([0, '']);
+    expect(stdout).toContain(emptiedDirectory(layout.root));
+    expect(readdirSync(layout.root)).toEqual([]);
   });
 });

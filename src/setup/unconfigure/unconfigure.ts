@@ -120,7 +120,10 @@ async function undoOwn(plan: RemovalPlan, run: Run): Promise<void> {
     }
     rmSync(layout.receipts, { force: true });
     stop.throwIfAborted();
-    if (isPurged) context.out(deletedDirectory(layout.root, purge(layout)));
+    if (!isPurged) return;
+    const left = purge(layout);
+    const isEmptied = left.length === 0 && existsSync(layout.root);
+    context.out(isEmptied ? emptiedDirectory(layout.root) : deletedDirectory(layout.root, left));
   });
 }
 
@@ -145,6 +148,9 @@ export const deletedDirectory = (directory: string, left: readonly string[]): st
   left.length === 0
     ? `Deleted ${directory}`
     : `Deleted our files in ${directory}. Left the others: ${left.map(plainText).join(', ')}`;
+
+export const emptiedDirectory = (directory: string): string =>
+  `Deleted everything in ${directory}. The empty directory could not be removed: it is a mount point, or the directory above it is not writable.`;
 
 export const keptThese = (loss: readonly string[], directory: string): Text[] => [
   `Kept ${describeLoss(loss, directory)}`,

@@ -1,10 +1,11 @@
 /** Commands that ssh runs to know what of its configuration counts (`Match exec`): they may never end. */
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { SshAsker } from '../../src/nix/ssh/ask-ssh.ts';
+import { exceptGuest, notGuest } from '../../src/nix/ssh/stanza.ts';
 import { identify, isAlive } from '../../src/system/process/process.ts';
 import { configureRig } from '../setup/configure-rig.ts';
 import { removeTree } from '../remove-tree.ts';
@@ -14,7 +15,8 @@ beforeEach(() => (folder = mkdtempSync(join(tmpdir(), 'ssh-asked-'))));
 afterEach(() => removeTree(folder));
 
 /** A line with a command that does not end; each time that it is run it writes down who it is. */
-const endless = (): string => `Match exec "echo $$ >>'${folder}/runs'; exec sleep 1000"`;
+const endless = (words = ''): string =>
+  `Match ${words} exec "echo $$ >>'${folder}/runs'; exec sleep 1000"`;
 const runs = (): readonly string[] => readFileSync(join(folder, 'runs'), 'utf8').trim().split('\n');
 
 const { signal } = new AbortController();
@@ -62,4 +64,30 @@ test('a fifo that is included is named', async () => {
   const { err, failure } = await rig.run('--no-root');
   expect(failure).toBeUndefined();
   expect(err.filter((each) => each.includes(fifo))).toHaveLength(1);
+});
+
+test('a command that is not run for the guest, as is advised, holds up nothing', async () => {
+  using rig = configureRig();
+  const file = join(rig.systemPaths.home, '.ssh/config');
+  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+  writeFileSync(file, `Host *\n  StdinNull yes\n${endless(notGuest)}\n  Port 9\n`);
+  const { err, failure } = await rig.run('--no-root');
+  expect(failure).toBeUndefined();
+  expect(err.filter((each) => each.includes(file))).toEqual([]);
+  expect(existsSync(join(folder, 'runs'))).toBe(false);
+  expect(rig.read(rig.layout.sshConfig)).toContain('StdinNull');
+});
+
+test('an option that is kept from the guest, as is advised, is told no more', async () => {
+  using rig = configureRig();
+  const file = join(rig.systemPaths.home, '.ssh/config');
+  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+  const lines = ['IgnoreUnknown StdinNull', 'Host *', 'StdinNull yes'];
+  writeFileSync(file, lines.join('\n'));
+  const warned = await rig.run('--no-root');
+  expect(warned.err.filter((each) => each.includes(file))).toHaveLength(1);
+  writeFileSync(file, rig.read(file).replace('Host *', exceptGuest));
+  const { err, failure } = await rig.run('--no-root');
+  expect(failure).toBeUndefined();
+  expect(err.filter((each) => each.includes(file))).toEqual([]);
 });

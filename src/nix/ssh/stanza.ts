@@ -127,8 +127,14 @@ export function leadSameWay(one: string, other: string): boolean {
   return way(one) === way(other);
 }
 
-/** The word of a Match that holds for every host but the guest: ssh takes them in order, and runs no command behind one that does not hold. */
-export const notGuest = `!originalhost ${alias}`;
+/** A name that a `Host *` is meant for too, and for which our stanza says nothing: what others' lines do to the guest is asked for by it. */
+export const sibling = `${alias}-sibling`;
+
+/**
+ * The word of a Match that holds for every host but the guest, and its sibling: ssh takes them in order, and runs no command behind one that
+ * does not hold.
+ */
+export const notGuest = `!originalhost ${alias}*`;
 
 /**
  * A line of an ssh_config: what stands below it, up to the next Host or Match, is for every host but the guest. By the name that was asked

@@ -6,7 +6,7 @@ import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { run, succeeded } from '../../system/process/child.ts';
 import { textOf, type SshAnswer, type SshAsker } from './ask-ssh.ts';
-import { alias, exceptGuest, guestAddress, guestUser } from './stanza.ts';
+import { alias, exceptGuest, guestAddress, guestUser, sibling } from './stanza.ts';
 import {
   isPassedOver,
   loopbackOf,
@@ -46,9 +46,6 @@ interface TakenBackOptions {
   readonly asker: SshAsker;
   readonly signal: AbortSignal;
 }
-
-/** A name that a `Host *` is meant for too, and nothing of ours. */
-const sibling = `${alias}-sibling`;
 
 // Nobody's name server is asked for a name that is nobody's; and nothing keeps ssh from the command that is there to be matched.
 const asNix = ['-oCanonicalizeHostname=no', '-oRemoteCommand=none'];

@@ -273,6 +273,24 @@ test('a command that is over its time is not waited for because somebody else ho
   removeTree(dir);
 });
 
+// As sudo's: it begins as somebody else's than we are by then. It ends when we let go of its output.
+test(
+  'a command that is over its time, and not ours to end, is not waited for',
+  needs('root'),
+  async () => {
+    const program = await makeProgram(
+      dir,
+      `import { run } from '../../src/system/process/child.ts';
+    const { signal } = new AbortController();
+    const argv = ['-c', 'echo $$; while echo; do sleep 1; done'];
+    const running = run('sh', argv, { timeoutMs: 1_000, signal });
+    setTimeout(() => process.setuid(65534), 500);
+    console.log((await running).ended.kind);`,
+    );
+    expect(await outcome(runProgram(program, []))).toMatchObject({ code: 0, said: 'timed-out\n' });
+  },
+);
+
 test.each([
   [{ kind: 'exited', code: 1 }, ' it says why\n', 'it says why'],
   [{ kind: 'exited', code: 1 }, '', 'it exited with code 1'],

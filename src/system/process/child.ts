@@ -9,7 +9,7 @@ import treeKill from 'tree-kill';
 import { AwakeClock } from '../time/awake.ts';
 import type { Clock } from '../time/clock.ts';
 import { writeWhole } from '../files/files.ts';
-import { dropOutputs } from './outputs.ts';
+import { dropOutputs, outOfReach } from './outputs.ts';
 import { withSockets } from '../socket/listening.ts';
 import { whoLeft } from './process.ts';
 import { spawnSession, withLock, type ExitStatus, type Launch } from './session.ts';
@@ -133,11 +133,17 @@ export async function run(
   if (lack !== undefined) return { ended: lack, stdout: '', stderr: '' };
   const child = execa(program, [...argv], optionsFor(options));
   dropOutputs(child);
-  const result = await child;
+  // Whoever gives no time waits for as long as it takes.
+  const result = await Promise.race([child, ...(options.timeoutMs ? [outOfReach(child)] : [])]);
+  if (result === undefined) return { ended: cutBy(options), stdout: '', stderr: '' };
   const isCut = result.timedOut || result.isCanceled;
   if (options.group === true && isCut) signalGroup(child.pid ?? 0, 'SIGKILL');
   return { ended: endOf(result), stdout: textOf(result.stdout), stderr: textOf(result.stderr) };
 }
+
+const cutBy = ({ signal }: RunOptions): CommandResult['ended'] => ({
+  kind: signal?.aborted === true ? 'cancelled' : 'timed-out',
+});
 
 const optionsFor = (options: RunOptions) => ({
   reject: false,

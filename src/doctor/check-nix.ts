@@ -121,8 +121,14 @@ async function machinesLine({
     code: 'machines-invalid',
     what: bad.words,
     why: '',
-    remedy: `sudo $EDITOR ${shellWord(bad.file)}`,
+    remedy: listRemedy(bad.file, variant?.restart),
   };
+}
+
+/** `where`: a file, or a variable and who has it. nix-daemon is told of that when it starts. */
+export function listRemedy(where: string, restart: string | undefined): string {
+  if (where.startsWith('/')) return `sudo $EDITOR ${shellWord(where)}`;
+  return `Fix that builder or remove it.${restart === undefined ? '' : ` Then: ${restart}`}`;
 }
 
 function entryVerdict(path: string, list: string): CheckVerdict {

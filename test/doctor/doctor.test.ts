@@ -169,6 +169,18 @@ describe('doctor finds', needs('root'), () => {
     expect(verdicts(await rig.doctor())).toMatchObject({ 'your files': 'good' });
   });
 
+  test('a malformed builder in a variable of nix-daemon, which is no file to be edited', async () => {
+    using rig = await configured();
+    const unit = join(rig.tree, 'etc/systemd/system/nix-daemon.service');
+    mkdirSync(dirname(unit), { recursive: true });
+    const bad = `builders = @${rig.root.machines} ; ssh://b - - many`;
+    writeFileSync(unit, `[Service]\nEnvironment="NIX_CONFIG=${bad}"\n`);
+    const [found] = (await rig.doctor()).filter(({ name }) => name === 'machines line');
+    expect(found).toMatchObject({ code: 'machines-invalid' });
+    expect(found).toMatchObject({ what: expect.stringContaining(unit) as string });
+    expect(found).not.toMatchObject({ remedy: expect.stringContaining(unit) as string });
+  });
+
   test("somebody's malformed line, and settings that hide the file", async () => {
     using rig = await configured();
     writeFileSync(rig.root.machines, `${rig.read(rig.root.machines)}ssh://b - - many\n`);

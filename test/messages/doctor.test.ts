@@ -7,7 +7,7 @@ import { layoutOf } from '../../src/config/layout.ts';
 import { judgeDoor, judgeLoopback, withoutPort } from '../../src/doctor/check-door.ts';
 import { givenBack } from '../../src/doctor/check-give-back.ts';
 import { lifeChecks } from '../../src/doctor/check-life.ts';
-import { nixChecks, noConflict, onlyByRoot } from '../../src/doctor/check-nix.ts';
+import { listRemedy, nixChecks, noConflict, onlyByRoot } from '../../src/doctor/check-nix.ts';
 import { runChecks, type Check, type CheckVerdict } from '../../src/doctor/check-runner.ts';
 import {
   findingLines,
@@ -308,6 +308,9 @@ tells('doctor', {
     'a build fails': () => nix('build', { program: program('', 3) }),
     'no line names the builder': () => nix('machines line'),
     'no setting is in the way': () => linesOf(noConflict),
+    'a builder that Nix refuses, in a variable of nix-daemon': () =>
+      listRemedy('NIX_CONFIG in /etc/systemd/system/x', 'sudo systemctl restart nix-daemon'),
+    'and in one of your own': () => listRemedy('NIX_CONFIG in your environment', undefined),
     'the list can only be read by root': () => onlyByRoot('/etc/nix/machines', 'permission denied'),
     'a line is malformed': async () => {
       mkdirSync(join(tree, 'etc/nix'), { recursive: true });

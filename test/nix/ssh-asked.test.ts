@@ -36,6 +36,18 @@ test('a configuration that ssh is not done with is asked for once, and its comma
   expect(other.kind).toBe('listed');
 });
 
+test('an ssh that is missing, or says nothing, has refused no configuration', async () => {
+  const asker = new SshAsker(signal);
+  for (const program of [join(folder, 'missing'), 'false'])
+    expect(await asker.ask({ ssh: [program], file: [], argv: ['one'] })).toEqual({
+      kind: 'silent',
+    });
+  const file = join(folder, 'config');
+  writeFileSync(file, 'Port many\n');
+  const refused = await asker.ask({ ssh: ['ssh'], file: ['-F', file], argv: ['one'] });
+  expect(refused.kind).toBe('refused');
+});
+
 test('configure goes on, names the command, and keeps what it knows', async () => {
   using rig = configureRig();
   const file = join(rig.systemPaths.home, '.ssh/config');

@@ -43,6 +43,7 @@ export async function configFault(
   const asked = { ...facts, who };
   if (all.kind === 'unfinished') return unfinishedFault(asked);
   if (all.kind === 'refused') return refusedFault(all.words, asked);
+  if (all.kind === 'silent') return undefined;
   const strays = strayOptions(alone.text, all.text);
   return strays.length === 0 ? undefined : straysFault(strays, { facts, who });
 }

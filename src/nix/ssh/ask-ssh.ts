@@ -10,7 +10,9 @@ export type SshAnswer =
   /** `words`: ssh's own. */
   | { readonly kind: 'refused'; readonly words: string }
   /** It was not done in time. */
-  | { readonly kind: 'unfinished' };
+  | { readonly kind: 'unfinished' }
+  /** There is none, or it ended without a word: that tells nothing of the configuration. */
+  | { readonly kind: 'silent' };
 
 /** The text of an answer; nothing where there is none. */
 export const textOf = (listed: SshAnswer): string => (listed.kind === 'listed' ? listed.text : '');
@@ -68,8 +70,8 @@ export class SshAsker {
       this.#unfinished.add(configuration);
       return { kind: 'unfinished' };
     }
-    return succeeded(ran)
-      ? { kind: 'listed', text: ran.stdout }
-      : { kind: 'refused', words: ran.stderr };
+    if (succeeded(ran)) return { kind: 'listed', text: ran.stdout };
+    const words = ran.ended.kind === 'exited' ? ran.stderr.trim() : '';
+    return words === '' ? { kind: 'silent' } : { kind: 'refused', words };
   }
 }

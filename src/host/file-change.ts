@@ -95,7 +95,7 @@ export function examine(wanted: WantedFile): Examined {
   const owner = isOfStore(target) ? target : wanted.keeper;
   if (owner !== undefined)
     return isDeclared(wanted) ? { kind: 'declared' } : { kind: 'in-store', target: owner };
-  if (wanted.leavesLinks === true ? linkOf(wanted.path) !== undefined : leadsNowhere(wanted.path))
+  if (wanted.leavesLinks === true ? linkOf(wanted.path) !== undefined : leadsNowhere(wanted))
     return isDeclared(wanted) ? { kind: 'declared' } : { kind: 'link', target };
   const before = readBefore(wanted.path);
   if (before === 'hidden') return { kind: 'hidden' };
@@ -105,9 +105,13 @@ export function examine(wanted: WantedFile): Examined {
     : { kind: 'right', standing: before.standing };
 }
 
-/** A link whose file could not even be made: what it leads into is not mounted, say. */
-const leadsNowhere = (path: string): boolean =>
-  linkOf(path) !== undefined && !existsSync(path) && !existsSync(dirname(finalTarget(path)));
+/** A link whose file could not even be made: what it leads into is not mounted, say. In the place of a file that is ours whole it is replaced. */
+const leadsNowhere = ({ path, content }: WantedFile): boolean =>
+  content.kind === 'block' &&
+  linkOf(path) !== undefined &&
+  !existsSync(path) &&
+  !existsSync(dirname(finalTarget(path)));
+
 /** NixOS and nix-darwin link by way of /etc/static, which another system may have taken away. */
 const isOfStore = (target: string): boolean => /^\/(nix\/store|etc\/static)\//.test(target);
 

@@ -202,6 +202,20 @@ describe('configure', needs('root'), () => {
     expect(stdout).not.toContain('proxyjump');
   });
 
+  test.each(['nowhere', 'no directory/nowhere'])(
+    'replaces a link to %s in the place of a file of ours',
+    async (to) => {
+      using rig = configureRig();
+      await rig.run();
+      const before = rig.read(rig.layout.sshConfig);
+      rmSync(rig.layout.sshConfig);
+      symlinkSync(to, rig.layout.sshConfig);
+      expect((await rig.run()).failure).toBeUndefined();
+      expect(rig.read(rig.layout.sshConfig)).toBe(before);
+      expect(existsSync(join(rig.layout.root, to))).toBe(false);
+    },
+  );
+
   test("leaves other people's lines as they were, whatever their line ends", async () => {
     using rig = configureRig();
     const machines = Buffer.from('ssh://a x86_64-linux\r\n# caf\xe9\r\nssh://b', 'latin1');

@@ -36,6 +36,14 @@ test('what is sent to the guest is told by its name alone', async () => {
   expect(variablesSent(await listing(put('usual', 'Host *\n SendEnv LANG LC_*\n')))).toEqual([]);
 });
 
+test('a line with a long row of blanks in it is read as soon as any other', () => {
+  const text = `Match host a${' '.repeat(100_000)}b\n`;
+  const began = performance.now();
+  const [line] = configLines(['/c'], { read: () => text, home: '' });
+  expect(line).toMatchObject({ keyword: 'match', line: 1 });
+  expect(performance.now() - began).toBeLessThan(2_000);
+});
+
 describe('an option is found where it stands', () => {
   const find = (name: string, file: string) =>
     configLines([file], { read: new OthersFiles().read, home: dir })

@@ -42,7 +42,8 @@ export function configLines(
 }
 
 function lineOf(text: string): Pick<ConfigLine, 'keyword' | 'rest'> | undefined {
-  const [, keyword, rest = ''] = /^\s*"?([A-Za-z0-9]+)"?(?:\s*=\s*|\s+)(.*?)\s*$/.exec(text) ?? [];
+  // Without the blanks at the end: a form that looks for them goes through each row of blanks once for each blank in it.
+  const [, keyword, rest = ''] = /^"?([A-Za-z0-9]+)"?(?:\s*=\s*|\s+)(.*)$/.exec(text.trim()) ?? [];
   return keyword === undefined ? undefined : { keyword: keyword.toLowerCase(), rest };
 }
 

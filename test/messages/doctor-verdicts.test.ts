@@ -27,7 +27,7 @@ import {
   printsBefore,
   shellCannotRun,
 } from '../../src/doctor/ssh/ssh-verdicts.ts';
-import { changeOwner, removeLine } from '../../src/nix/ssh/refused.ts';
+import { changeOwner, closeFile, removeLine } from '../../src/nix/ssh/refused.ts';
 import {
   changedByHand,
   leadsToGuest,
@@ -215,6 +215,8 @@ tells('doctor-verdicts', {
     'because of SHELL': () => wordsOf(shellCannotRun('/bin/false', 'your environment')),
     'because of other lines': () => [otherLines(['port 22 (~/.ssh/config)']), excludeHost],
     'because of a line that this ssh does not know': () => removeLine,
+    'because of a file that others can change': () => closeFile('/home/ann/.ssh/config', true),
+    "and one of root's": () => closeFile('/etc/ssh/ssh_config.d/x', false),
     'because of a file of somebody else': () => changeOwner('ann', '/home/ann/.ssh/config'),
     'it works, and sends the guest what it need not know': () =>
       sendsToGuest('user', ['AWS_*', 'GITHUB_TOKEN']),

@@ -7,7 +7,7 @@ import { withRoots } from '../../src/host/system-paths.ts';
 import { SshAsker } from '../../src/nix/ssh/ask-ssh.ts';
 import { userSsh } from '../../src/nix/ssh/user-ssh.ts';
 import { newerOptions } from '../../src/nix/ssh/newer.ts';
-import { removeLine } from '../../src/nix/ssh/refused.ts';
+import { closeFile, refusedIn, removeLine } from '../../src/nix/ssh/refused.ts';
 import { leftFor } from '../../src/nix/ssh/taken-back.ts';
 import { run, succeeded } from '../../src/system/process/child.ts';
 import { findProgram } from '../../src/system/process/find-program.ts';
@@ -109,6 +109,21 @@ describe('an option for every host that is newer than our oldest ssh', needs(new
     writeConfig(rig, 'Host *\n  Port many\n');
     const { err } = await rig.run('--no-root');
     expect(err.filter((line) => line.endsWith(removeLine))).toHaveLength(1);
+  });
+
+  test('of a file that others can change is told to whoever can close it, but for the file that may be so', () => {
+    using rig = configureRig();
+    const asked = { ...rig, who: 'user' } as const;
+    const [system, included] = [join(rig.tree, 'etc/ssh/ssh_config'), join(rig.tree, 'included')];
+    mkdirSync(dirname(system), { recursive: true });
+    writeFileSync(system, `Include "${included}"\nHost *\n`);
+    writeFileSync(included, 'Port many\n', { mode: 0o600 });
+    chmodSync(system, 0o666);
+    expect(refusedIn('no', asked).remedy).toBe(removeLine);
+    chmodSync(included, 0o666);
+    const me = userInfo().uid;
+    expect(refusedIn('no', asked, me).remedy).toBe(closeFile(included, true));
+    expect(refusedIn('no', asked, me + 1).remedy).toBe(closeFile(included, false));
   });
 
   test('is taken back beside a word that no ssh here knows', async () => {

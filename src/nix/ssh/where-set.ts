@@ -17,14 +17,19 @@ export function whereSet(name: string, asked: WhoseSsh): string {
   return where === '' ? '' : ` (${where})`;
 }
 
+const systemsFolder = ({ tree }: WhoseSsh) => join(tree === '' ? '/' : tree, 'etc/ssh');
+
+/** What ssh reads behind anybody's own. */
+export const systemsFile = (asked: WhoseSsh): string => join(systemsFolder(asked), 'ssh_config');
+
 /** All lines of such a configuration; and the files that could not be read, with the reason. */
-export function linesHere({ who, systemPaths, tree }: WhoseSsh) {
+export function linesHere(asked: WhoseSsh) {
+  const { who, systemPaths } = asked;
   const home = who === 'root' ? systemPaths.rootHome : systemPaths.home;
-  const system = join(tree === '' ? '/' : tree, 'etc/ssh');
   const files = [
     join(home, '.ssh/config'),
-    join(system, 'ssh_config'),
-    ...matching(join(system, 'ssh_config.d/*.conf')),
+    systemsFile(asked),
+    ...matching(join(systemsFolder(asked), 'ssh_config.d/*.conf')),
   ];
   const { read, unread } = new OthersFiles();
   return { lines: configLines(files, { read, home }), unread };

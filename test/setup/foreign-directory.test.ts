@@ -125,6 +125,13 @@ describe('a directory of another user', needs('root'), () => {
   });
   const rest = (argv: readonly string[]) => argv.slice(1);
 
+  // Of one that is closed a user would see as little.
+  test('is none in which nothing has been set up', () => {
+    put(join(layout.state, 'daemon.log'), '{}\n');
+    chownSync(layout.root, nobody, nobody);
+    expect(run('image', 'update', '-d', layout.root).status).toBe(77);
+  });
+
   test('is shown to root, as his word', () => {
     lay();
     chownSync(layout.root, nobody, nobody);

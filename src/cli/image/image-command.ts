@@ -105,7 +105,7 @@ function addBuild(image: Command, context: CliContext): void {
   )
     .option('--check', 'only check whether newer packages are available')
     .action((options: Sources) => {
-      refuseWithoutBuilder(layoutFor(options, context, 'look'));
+      refuseWithoutBuilder(layoutFor(options, context));
       return build(options, 'state');
     });
 }

@@ -55,11 +55,11 @@ export function parseMachines(
 /** What is between two fields. */
 const blanks = /[ \t\r]+/;
 
-/** The text with what each `@file` in it names in its place, as Nix reads it; a file that is not there is nothing. */
+/** The text with what each `@file` in it names in its place, as Nix reads it; a file that is not there is nothing, nor is one within itself. */
 export function withIncluded(
   text: string,
   read: (path: string) => string | undefined,
-  depth = 8,
+  within: readonly string[] = [],
 ): string {
   return text
     .split('\n')
@@ -70,7 +70,8 @@ export function withIncluded(
         .map((entry) => {
           const path = /^\s*@(.+)/.exec(entry)?.[1]?.trim();
           if (path === undefined) return entry;
-          return depth > 0 ? withIncluded(read(path) ?? '', read, depth - 1) : '';
+          if (within.includes(path)) return '';
+          return withIncluded(read(path) ?? '', read, [...within, path]);
         })
         .join('\n');
     })

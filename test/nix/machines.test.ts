@@ -157,6 +157,16 @@ describe("Nix's rules", () => {
     expect(bad).toEqual([]);
   });
 
+  test('read a file that names itself, on many lines, once for each name', () => {
+    const asked: string[] = [];
+    const read = (path: string) => {
+      asked.push(path);
+      return '@/a\n@/a\n@/b\n@/a\n';
+    };
+    withIncluded('@/a\n', read);
+    expect(asked).toEqual(['/a', '/b']);
+  });
+
   test('take several on a line, comments at the end, and included files apart', () => {
     const { machines, bad } = parseMachines('a;b x # c\n@/other\n\n  # d\n', 'new');
     expect(machines.map(({ store }) => store)).toEqual(['a', 'b']);

@@ -57,7 +57,7 @@ test('configure goes on, names the command, and keeps what it knows', async () =
   expect((await rig.run('--no-root')).failure).toBeUndefined();
   const before = rig.read(rig.layout.sshConfig);
   expect(before).toContain('StdinNull');
-  writeFileSync(file, `${others}Host other\n  Port 2\n${endless()}\n  Port 9\n`);
+  writeFileSync(file, `${others}${endless(notGuest)}\n  Port 2\n${endless()}\n  Port 9\n`);
   const { err, failure } = await rig.run('--no-root');
   expect(failure).toBeUndefined();
   expect(runs()).toHaveLength(1);

@@ -1,7 +1,7 @@
 /** Why ssh is not done with its configuration in time, as far as its files show, for people. */
 import { notRegular } from '../../system/files/others-files.ts';
 import { askMs } from './ask-ssh.ts';
-import { runsCommand } from './config-lines.ts';
+import { runsCommand, type ConfigLine } from './config-lines.ts';
 import { alias, notGuest } from './stanza.ts';
 import { linesHere, describeLines, type WhoseSsh } from './where-set.ts';
 
@@ -15,7 +15,10 @@ interface Unfinished {
 export function unfinishedIn(asked: WhoseSsh): Unfinished {
   const { lines, unread } = linesHere(asked);
   const [stuck] = [...unread].flatMap(([file, why]) => (why === notRegular ? [file] : []));
-  return unfinishedFault(describeLines(lines.filter(runsCommand)), stuck);
+  // As is advised: there ssh runs nothing for the guest.
+  const isSpared = ({ rest }: ConfigLine) => rest.includes(notGuest);
+  const commands = lines.filter((line) => runsCommand(line) && !isSpared(line));
+  return unfinishedFault(describeLines(commands), stuck);
 }
 
 /** `commands`: the lines of each Match that runs one, such as `FILE, line 3`; `stuck`: a file that is read without end, such as a fifo. */

@@ -6,8 +6,9 @@ import { describeToOwner, type Problem } from '../domain/problem.ts';
 import { ensureIdentity } from '../guest/identity/identity.ts';
 import { bareKey, knownHostsLine } from '../nix/ssh/stanza.ts';
 import { claimDirectory } from '../host/directory/directory-mark.ts';
-import { Exit, Failed, type Failure } from '../system/failure.ts';
+import { errorCode, Exit, Failed, type Failure } from '../system/failure.ts';
 import { makeDirectory, readIfThere, writeWhole } from '../system/files/files.ts';
+import { refusal } from '../system/files/reasons.ts';
 import { hostFacts } from '../system/host/host.ts';
 import { withOperationLock } from '../system/lock/lock.ts';
 import type { CliContext } from '../command/context.ts';
@@ -23,7 +24,7 @@ export async function prepare(
   { settings, shared = false }: PrepareOptions,
   context: CliContext,
 ): Promise<string> {
-  const text = readFileSync(settings, 'utf8');
+  const text = textOf(settings);
   const parsed = parseConfig(text, hostFacts(layout.root));
   if (!parsed.ok) throw new Failed(unusable(settings, parsed.problems));
   claimDirectory(layout);
@@ -47,6 +48,22 @@ export async function prepare(
     },
   );
 }
+
+function textOf(settings: string): string {
+  try {
+    return readFileSync(settings, 'utf8');
+  } catch (error) {
+    if (errorCode(error) === undefined) throw error;
+    throw new Failed(unread(settings, error), { cause: error });
+  }
+}
+
+export const unread = (settings: string, error: unknown): Failure => ({
+  kind: 'settings-unread',
+  message: `Cannot read ${settings}: ${refusal(error)}. Nothing was changed.`,
+  hint: 'Correct the path that follows --settings.',
+  exit: Exit.noInput,
+});
 
 export const unusable = (settings: string, problems: readonly Problem[]): Failure => ({
   kind: 'bad-settings',

@@ -27,7 +27,7 @@ import { systemPathsOf, rootPaths } from '../../src/host/system-paths.ts';
 import { openControl } from '../../src/supervisor/daemon/control.ts';
 import { plainly } from '../../src/system/advice.ts';
 import { systemClock } from '../../src/system/time/clock.ts';
-import { failureOf } from '../../src/system/failure.ts';
+import { Exit, failureOf } from '../../src/system/failure.ts';
 import { makePrivate } from '../../src/system/files/files.ts';
 import { asker, calm } from '../fakes/commands.ts';
 import { buildProgram } from '../fakes/program.ts';
@@ -58,9 +58,12 @@ beforeEach(() => {
 });
 afterEach(() => removeTree(tree));
 
-async function prepare(settings: string, ...more: string[]) {
+function prepare(settings: string, ...more: string[]) {
   const file = join(tree, 'settings.json');
   writeFileSync(file, settings);
+  return prepareBy(file, ...more);
+}
+async function prepareBy(file: string, ...more: string[]) {
   const program = new Command().exitOverride();
   prepareCommand(program.command('prepare'), context);
   const argv = ['prepare', '-d', layout.root, '--settings', file, ...more];
@@ -91,6 +94,15 @@ test('settings that the daemon would not take change nothing', async () => {
   const failure = await prepare('{"cpus": "many", "colour": 1}');
   expect(failure).toMatchObject({ kind: 'bad-settings' });
   expect(failure?.lines?.length).toBe(2);
+  expect(() => statSync(layout.root)).toThrow('ENOENT');
+});
+
+test('settings that cannot be read are no bug, and change nothing', async () => {
+  for (const name of ['', 'nowhere', 'nowhere/below'])
+    expect(await prepareBy(join(tree, name))).toMatchObject({
+      kind: 'settings-unread',
+      exit: Exit.noInput,
+    });
   expect(() => statSync(layout.root)).toThrow('ENOENT');
 });
 

@@ -24,7 +24,7 @@ import { portWarnings } from '../../src/setup/configure/port-warnings.ts';
 import { describeSizes, sizeWarnings } from '../../src/setup/configure/size-warnings.ts';
 import { describeOthers, directoryProblems, noModes } from '../../src/setup/directories.ts';
 import * as legacy from '../../src/setup/legacy.ts';
-import { unusable } from '../../src/setup/prepare.ts';
+import { unread, unusable } from '../../src/setup/prepare.ts';
 import { noSuchUser, programLoose, scriptRefused } from '../../src/setup/root/as-root.ts';
 import { toldBy } from '../../src/setup/root/report-drift.ts';
 import { describeDrift } from '../../src/setup/root/root-drift.ts';
@@ -204,6 +204,8 @@ tells('setup', {
     'settings that are no object': () => given({}, { existing: '[]' }),
     'a smaller disk': () => given({ diskGiB: 10 }, { diskBytes: 80 * 1024 ** 3 }),
     'settings of a module': () => unusable('/etc/builder.json', [problem]),
+    'settings of a module that cannot be read': () =>
+      unread('/etc/builder.json', Object.assign(new Error('no'), { code: 'EISDIR' })),
     'a file in place of the directory': () =>
       directoryProblems(layoutOf(file('taken'))).map(describeProblem),
     'the state directory would be below a file': () =>

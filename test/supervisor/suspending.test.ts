@@ -200,6 +200,7 @@ test.each([
   ['wants it to stay', (suspending: Suspending) => suspending.stay()],
   ['stops it', (suspending: Suspending) => suspending.note({ type: 'stop' })],
   ['starts it anew', (suspending: Suspending) => suspending.note({ type: 'restart', why: 'w' })],
+  ['sends it away', (suspending: Suspending) => suspending.note({ type: 'rest', why })],
 ])('who %s as it goes has it tried no more', async (_what, ask) => {
   const { events, scope, suspending, suspend } = rig({
     onEvent: ({ type }, of) => (type === 'suspended' ? ask(of) : undefined),

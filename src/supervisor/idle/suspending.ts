@@ -119,14 +119,14 @@ export class Suspending {
     if (why !== undefined && held + opening + open === 0) this.rest(why);
   }
 
-  /** What has happened: whoever ends the guest, or wants another, has asked for no trial. */
+  /** What has happened: whoever ends the guest, wants another, or sends it away during its trial, has asked for no trial. */
   note(event: Event): void {
     const scope = this.#options.scope();
     const basis = scope?.running.guest?.keeping.basis;
     if (event.type === 'resumes' && basis !== undefined) this.#trials.begin(basis);
     if (event.type === 'lost' && scope !== undefined) this.#trials.noteLoss(scope, event.failure);
     if (event.type === 'children-gone') this.#trials.end();
-    if (event.type === 'stop' || event.type === 'restart') this.stay();
+    if (['stop', 'restart', 'rest'].includes(event.type)) this.stay();
   }
 
   async #run(scope: Scope, signal: AbortSignal): Promise<Event> {

@@ -1,11 +1,19 @@
-import { existsSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { run } from '../../src/cli/program.ts';
 import { layoutOf, type Layout } from '../../src/config/layout.ts';
 import { systemClock } from '../../src/system/time/clock.ts';
-import { noteFailure, noteSuccess, readTrial } from '../../src/supervisor/suspend/suspend-trial.ts';
+import {
+  noteBegun,
+  noteFailure,
+  noteSuccess,
+  readTrial,
+} from '../../src/supervisor/suspend/suspend-trial.ts';
+import { ownPidFiles } from '../../src/supervisor/daemon/daemon-lock.ts';
+import { writePid } from '../../src/system/files/pidfile.ts';
+import { identify } from '../../src/system/process/process.ts';
 import { keepVerdict } from '../../src/domain/verdicts.ts';
 import { keepVm } from '../../src/vm/kept-vm.ts';
 import { clearedWords, nothingTried } from '../../src/cli/inspect/verdicts-command.ts';
@@ -128,4 +136,13 @@ test('whether a guest goes on from a file is told, and forgotten, with the rest'
   for (const why of ['It broke.', 'It broke again.']) fail(why);
   expect((await verdicts('--clear')).join()).toMatch(/^Forgotten: suspend file\./);
   expect(await verdicts()).toEqual([nothingTried]);
+});
+
+test('a trial that is under way has not failed, unless its daemon is gone', async () => {
+  noteFailure(layout, 'a build', { suspendFault: true, message: 'It broke.' }, Date.now());
+  noteBegun(layout, 'a build');
+  writePid(ownPidFiles(layout), process.pid, identify(process.pid)?.program ?? '');
+  expect(await verdicts()).toEqual([nothingTried]);
+  rmSync(layout.daemonPid);
+  expect(await verdicts()).toHaveLength(2);
 });

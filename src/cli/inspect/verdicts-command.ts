@@ -79,8 +79,8 @@ async function leftIn(layout: Layout): Promise<Shown[]> {
 
 /** Whether a guest goes on from a file, where that is known. */
 async function suspendIn(layout: Layout, now: number): Promise<Shown[]> {
-  const { readTrial, verdictOf } = await import('../../supervisor/suspend/suspend-trial.ts');
-  const trial = readTrial(layout);
+  const { verdictOf } = await import('../../supervisor/suspend/suspend-trial.ts');
+  const trial = await trialIn(layout);
   const verdict = trial === undefined ? 'untried' : verdictOf(trial, now);
   if (verdict === 'untried') return [];
   const at = statSync(layout.suspendTrial).mtime.toISOString();
@@ -89,6 +89,15 @@ async function suspendIn(layout: Layout, now: number): Promise<Shown[]> {
   // What has worked here once is tried again by itself.
   const holdsUntil = trial?.works === true ? 'day' : 'vm-build';
   return [{ ...told, at: trial?.at ?? at, works: false, ...verdict, holdsUntil }];
+}
+
+async function trialIn(layout: Layout) {
+  const { readTrial } = await import('../../supervisor/suspend/suspend-trial.ts');
+  const { readLive } = await import('../../system/files/pidfile.ts');
+  const { ownPidFiles } = await import('../../supervisor/daemon/daemon-lock.ts');
+  const trial = readTrial(layout);
+  // What a daemon that lives has begun is under way, and has not failed.
+  return trial && readLive(ownPidFiles(layout)) !== undefined ? { ...trial, begun: 0 } : trial;
 }
 
 async function clear(layout: Layout): Promise<void> {

@@ -15,7 +15,6 @@ import {
 
 /** Where words are asserted, compared or cut all the same. */
 const exceptions: Readonly<Record<string, string>> = {
-  'src/cli/daemon/background-tasks.ts': 'of what Node says the first line is quoted',
   'src/cli/daemon/daemon-command.ts': 'a sentence is told once until there is another',
   'src/cli/shell/man-page.ts': 'a man page has phrases where --help has sentences',
   'src/cli/status/status-screen.ts': 'lines are wrapped to the width of a terminal',

@@ -50,7 +50,8 @@ async function unloadable(): Promise<string[]> {
     signal: new AbortController().signal,
     err: (line) => said.push(plainly(line)),
   };
-  const load = () => Promise.reject(new Error('Cannot find module watch-updates.js'));
+  const missing = new Error('Cannot find module watch-updates.js');
+  const load = () => Promise.reject(Object.assign(missing, { code: 'MODULE_NOT_FOUND' }));
   // One cast: it needs nothing else of it.
   await loadAndWatch(
     layoutOf('/builder'),

@@ -1,8 +1,10 @@
 /** What the daemon needs later than at its start, which shall not wait for it. */
 import type { Layout } from '../../config/layout.ts';
-import { asSentence } from '../../system/advice.ts';
+import { advice, ours } from '../../system/advice.ts';
+import { failureOf } from '../../system/failure.ts';
 import { loadLockfile } from '../../system/lock/lock.ts';
 import type { CliContext } from '../../command/context.ts';
+import { failureLines } from '../../command/say.ts';
 
 /** Once the door is open, and long before anybody has time for an upgrade: that takes the files away which are not loaded yet. */
 const loadMs = 5_000;
@@ -34,9 +36,11 @@ export async function loadAndWatch(
     await watchImage(watchOf(layout, context, signal));
   } catch (error) {
     if (signal.aborted) return;
-    const why = error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error);
-    context.err(
-      `Cannot load a part of the program: ${asSentence(why)} If it was upgraded, restart the daemon.`,
-    );
+    const failure = failureOf(error);
+    const told = failure.kind === 'program-incomplete' ? { ...failure, hint: toRestart } : failure;
+    for (const line of failureLines(told)) context.err(line);
   }
 }
+
+/** It is a daemon, which nobody runs again as a command. */
+const toRestart = advice`Restart the daemon: ${ours('restart')}. If that does not help, reinstall the program.`;

@@ -7,10 +7,10 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { suspendCommand } from '../../src/cli/guest/suspend-commands.ts';
 import type { CliContext } from '../../src/command/context.ts';
 import { layoutOf, type Layout } from '../../src/config/layout.ts';
-import { openControl } from '../../src/supervisor/daemon/control.ts';
+import { openControl, type Commands } from '../../src/supervisor/daemon/control.ts';
 import { plainly } from '../../src/system/advice.ts';
 import { silent } from '../../src/system/log.ts';
-import { calm } from '../fakes/commands.ts';
+import { calm, nobody } from '../fakes/commands.ts';
 import { HastyClock, ready } from '../messages/command-rig.ts';
 import { removeTree } from '../remove-tree.ts';
 
@@ -23,23 +23,28 @@ beforeEach(() => {
 });
 afterEach(() => removeTree(layout.root));
 
+const nothing = () => undefined;
+
 /** Asks a daemon whose guest is not ready to so many questions; how many there were, and what became of it. */
 async function suspend(
   silentFor: number,
   why: { isSilent: true } | { isComing: true } = { isSilent: true },
 ): Promise<{ asked: number; lines: string[] }> {
   let asked = 0;
-  const control = await openControl(
-    layout,
+  const lines = await suspendAt(
     {
-      ...calm,
       suspend: () => (++asked > silentFor ? { goes: true } : { goes: false, ...why }),
       status: () => (asked > silentFor ? away : ready),
     },
-    silent,
+    '--now',
   );
+  return { asked, lines };
+}
+
+/** What is said where a daemon answers so. */
+async function suspendAt(answers: Partial<Commands>, ...options: string[]): Promise<string[]> {
+  const control = await openControl(layout, { ...calm, ...answers }, silent);
   const lines: string[] = [];
-  const nothing = () => undefined;
   const context: CliContext = {
     env: {},
     home: '/nonexistent',
@@ -55,8 +60,8 @@ async function suspend(
   try {
     const program = new Command().exitOverride();
     suspendCommand(program.command('suspend'), context);
-    await program.parseAsync(['suspend', '--now', '-d', layout.root], { from: 'user' });
-    return { asked, lines };
+    await program.parseAsync(['suspend', ...options, '-d', layout.root], { from: 'user' });
+    return lines;
   } finally {
     control.close();
   }
@@ -73,6 +78,33 @@ test('asks until the guest says', async () => {
 test('asks until a guest that is resumed is back', async () => {
   expect(await suspend(100, { isComing: true })).toMatchObject({ asked: 101 });
   await expect(suspend(Infinity, { isComing: true })).rejects.toMatchObject({
+    failure: { kind: 'guest-resuming', exit: 75 },
+  });
+});
+
+test('waits for the build for which a guest comes back, too', async () => {
+  const asked: string[] = [];
+  const say = <T>(what: string, answer: T) => {
+    if (asked.at(-1) !== what) asked.push(what);
+    return answer;
+  };
+  let looks = 0;
+  let counts = { ...nobody, loggedIn: 1, open: 1 };
+  await suspendAt({
+    status: () => {
+      if (asked.includes('suspend')) return away;
+      return ++looks > 10 ? say('back', ready) : say('resuming', { ...ready, phase: 'resuming' });
+    },
+    drain: () => say('drain', counts),
+    door: () => say('door', (counts = nobody)),
+    suspend: () => say('suspend', { goes: true }),
+  });
+  expect(asked).toEqual(['resuming', 'back', 'drain', 'door', 'suspend']);
+});
+
+test('fails where a guest does not come back', async () => {
+  const status = () => ({ ...ready, phase: 'resuming' }) as const;
+  await expect(suspendAt({ status })).rejects.toMatchObject({
     failure: { kind: 'guest-resuming', exit: 75 },
   });
 });

@@ -21,6 +21,8 @@ export async function runSuspend(options: SuspendOptions, context: CliContext): 
   const before = await livingStatus(layout, context);
   if (traitsOf(before.phase).builds === 'on-demand')
     return context.out(awayWords(before, 'already'));
+  if (before.phase === 'resuming')
+    await saying('Waiting for the guest to be resumed.', context, () => untilBack(layout, context));
   const atLimit =
     options.force === true ? 'suspending the guest anyway' : 'the guest keeps running';
   await waitForBuilds(layout, options, context, atLimit);
@@ -66,6 +68,16 @@ async function send(
 const agentMs = 15_000;
 /** A resume that takes longer than this has failed, and the guest boots. */
 const resumeMs = 60_000;
+
+/** A build for which it comes back is then waited for, as any other. Failed where it does not come back. */
+async function untilBack(layout: Layout, { clock, signal }: CliContext): Promise<void> {
+  const isBack = async () => {
+    const found = await findStatus(layout, { clock, signal });
+    return found.daemon === 'gone' || found.status.phase !== 'resuming';
+  };
+  const end = await until(isBack, { clock, signal, everyMs: 250, timeoutMs: resumeMs });
+  if (end !== 'held') throw new Failed(stillResuming);
+}
 
 /** The daemon's answer. A guest that has only just booted is asked again until its agent has started, one that is resumed until it is back. */
 async function answerTo(

@@ -430,6 +430,9 @@ describe('a guest that nobody needs', () => {
       attempt: 1,
       since: away.since + 10,
     });
+    const saved = { bytes: 1, at: '2026-01-01T00:00:00.000Z' };
+    const suspended = after(failed, { type: 'rest', why: { type: 'asked' }, saved }).state;
+    expect(suspended).toMatchObject({ phase: 'away', saved });
   });
 });
 

@@ -4,6 +4,7 @@ import { expect, test } from 'vitest';
 import { vmPrograms } from '../../src/domain/vm-programs.ts';
 import type { DoorControl } from '../../src/supervisor/daemon/door-control.ts';
 import { OnDemand } from '../../src/supervisor/idle/on-demand.ts';
+import { commitSaved } from '../../src/supervisor/idle/saved-guest.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 import { freePort } from '../rig/free-port.ts';
 import { nobody } from '../fakes/commands.ts';
@@ -11,7 +12,7 @@ import { Client, until } from '../door/rig.ts';
 import { readyIn } from '../model/ready.ts';
 import { World } from '../model/world.ts';
 import { startReasons } from '../../src/supervisor/lifecycle/own-reasons.ts';
-import type { Event } from '../../src/supervisor/lifecycle/state.ts';
+import type { Event, State } from '../../src/supervisor/lifecycle/state.ts';
 import { plainly } from '../../src/system/advice.ts';
 
 const idle = { after: '1 min', how: 'stop', onBattery: 'same', onLowMemory: 'same' } as const;
@@ -180,8 +181,12 @@ test.each([true, false])(
   },
 );
 
-/** An `OnDemand` in one phase of a start; what it was told to do. */
-function comingBack(world: World, phase: 'starting' | 'resuming' | 'booting', running: object) {
+/** An `OnDemand` in one phase of a start, of which so much is there; what it was told to do. */
+function comingBack(
+  world: World,
+  phase: 'starting' | 'resuming' | 'booting' | 'backing-off',
+  running: object | undefined,
+) {
   const events: Event[] = [];
   const doorControl = { hasWaiting: false, counts: () => nobody };
   const onDemand = new OnDemand({
@@ -190,11 +195,12 @@ function comingBack(world: World, phase: 'starting' | 'resuming' | 'booting', ru
     log: () => undefined,
     onDoor: () => undefined,
     doorControl: () => doorControl as unknown as DoorControl,
-    state: () => ({ phase, since: 0, attempt: 1, stage: undefined }),
+    state: () => ({ phase, since: 0, attempt: 1, stage: undefined }) as State,
     config: () => world.config,
     layout: world.layout,
     scope: () =>
-      ({ running: { tried: { driver: { row: vmPrograms.qemu } }, ...running } }) as never,
+      running &&
+      ({ running: { tried: { driver: { row: vmPrograms.qemu } }, ...running } } as never),
     dispatch: (event) => events.push(event),
   });
   // As of a VM whose control channel answers.
@@ -222,6 +228,19 @@ test.each(['starting', 'booting'] as const)(
     expect(events).toMatchObject([{ type: 'rest' }]);
   },
 );
+
+test('sends away what a start that has ended left in its file', async () => {
+  await using world = await World.make();
+  const { layout } = world;
+  const at = '2026-01-01T00:00:00.000Z';
+  const identity = { program: 'p', machine: 'm', guest: 'g', host: 'h' };
+  writeFileSync(layout.disk, 'the disk');
+  writeFileSync(layout.unfinishedMemory, 'its memory');
+  const { bytes } = commitSaved(layout, { identity, at, bootedAt: at, resumes: 0 });
+  const { onDemand, events } = comingBack(world, 'backing-off', undefined);
+  expect(await onDemand.suspend(false)).toEqual({ goes: true });
+  expect(events).toMatchObject([{ type: 'rest', saved: { bytes, at } }]);
+});
 
 test.each([
   [true, { wanted: 0, 'guest-saved': 0 }],

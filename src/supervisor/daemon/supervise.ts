@@ -10,8 +10,8 @@ import type { OpenLog } from '../../system/log.ts';
 import type { StopSignal } from '../../system/process/signals.ts';
 import { watchForSleep } from '../../system/time/awake.ts';
 import type { Clock } from '../../system/time/clock.ts';
-import { readSaved } from '../idle/saved-guest.ts';
-import type { Event, Saved } from '../lifecycle/state.ts';
+import { leftIn } from '../idle/saved-guest.ts';
+import type { Event } from '../lifecycle/state.ts';
 import { Upkeep } from '../stop/upkeep.ts';
 import type { Supervisor } from '../supervisor.ts';
 import { openControl } from './control.ts';
@@ -117,14 +117,8 @@ function keepTime(
 
 const firstEvent = (layout: Layout, isDeferred: boolean): Event =>
   isDeferred
-    ? { type: 'rest', why: { type: 'not-needed-yet' }, saved: savedIn(layout) }
+    ? { type: 'rest', why: { type: 'not-needed-yet' }, saved: leftIn(layout) }
     : { type: 'start' };
-
-/** What an earlier daemon's guest left of itself. */
-function savedIn(layout: Layout): Saved | undefined {
-  const saved = readSaved(layout);
-  return saved && { bytes: saved.bytes, at: saved.at };
-}
 
 /** Whether the guest waits for the first build. What an earlier daemon left is ended by a start. */
 function defers(layout: Layout, config: Config | undefined): boolean {

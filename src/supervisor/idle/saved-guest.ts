@@ -9,6 +9,7 @@ import type { Layout } from '../../config/layout.ts';
 import { errorCode, Failed } from '../../system/failure.ts';
 import { discard, readIfThere, writeWhole } from '../../system/files/files.ts';
 import { cannotWrite } from '../../system/files/cannot-write.ts';
+import type { Saved } from '../lifecycle/state.ts';
 import { identitySchema } from './guest-identity.ts';
 import { linkStatsIfThere, exactStatsIfThere } from '../../system/stats.ts';
 
@@ -42,6 +43,12 @@ export function readSaved({ suspended }: Place): SavedGuest | undefined {
     // A record that cannot be read is none: the guest boots.
     return undefined;
   }
+}
+
+/** What a guest left of itself, which nobody has taken yet. */
+export function leftIn(layout: Place): Saved | undefined {
+  const saved = readSaved(layout);
+  return saved && { bytes: saved.bytes, at: saved.at };
 }
 
 /** A guest that was taken to go on with, or why it cannot. */

@@ -5,6 +5,7 @@ import type { Config } from '../../config/config.ts';
 import { failureOf, type Failure } from '../../system/failure.ts';
 import type { Scope } from '../scope.ts';
 import type { Effect, Event, Rest } from '../lifecycle/state.ts';
+import { leftIn } from './saved-guest.ts';
 import { discardUnwanted, halted, saveGuest, type SavingOptions } from './save-guest.ts';
 import { obstacles, obstacleTo, type SuspendObstacle } from './suspend-obstacle.ts';
 import { Trials } from '../suspend/trials.ts';
@@ -31,10 +32,13 @@ export class Suspending {
   /** Has the guest go: as a file, or stopped, where there is an obstacle to that. */
   rest(why: Rest): void {
     const obstacle = this.#obstacle;
-    this.#options.log('debug', 'suspends', { obstacle });
+    const { layout, scope, log, dispatch } = this.#options;
+    log('debug', 'suspends', { obstacle });
+    // A start may have ended before it took the file of the guest that was away.
+    const saved = scope() === undefined ? leftIn(layout) : undefined;
     const instead = obstacle?.isOfAll === true ? undefined : obstacle?.why;
     const keeps = obstacle === undefined;
-    this.#options.dispatch({ type: 'rest', why, keeps, ...(instead !== undefined && { instead }) });
+    dispatch({ type: 'rest', why, keeps, saved, ...(instead !== undefined && { instead }) });
   }
 
   /** Whether the guest that is ready goes as a file; else it is stopped. */

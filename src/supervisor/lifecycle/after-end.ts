@@ -90,7 +90,7 @@ function giveUp(because: Failure, attempt: number, now: number, policy: Policy):
 const backingOff: Handler<'backing-off'> = (state, event, now) => {
   switch (event.type) {
     case 'rest':
-      return away(event.why, now);
+      return away(event.why, now, event.saved);
     case 'stop':
       return stopped(now);
     case 'evicted':

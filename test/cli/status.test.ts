@@ -116,6 +116,14 @@ describe('the screen of a builder that is ready', () => {
     expect(lines).toContain(`  door       127.0.0.1:24083${words}`);
   });
 
+  test('gives the reason why guests are suspended no more a name, as nothing stands before it', () => {
+    const told = { ...status, suspendGivenUp: { why: 'It broke.' } };
+    const [line] = aliveLines(told, screen).filter(
+      (each) => !aliveLines(status, screen).includes(each),
+    );
+    expect(line).toMatch(/^ {2}suspending \S/);
+  });
+
   test('says who is at the port past the door', () => {
     const live = { past: { uid: 1002, user: 'eve', connections: 3 } };
     const lines = aliveLines(status, { ...screen, width: 300, live });

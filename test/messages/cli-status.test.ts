@@ -100,6 +100,7 @@ tells('cli-status', {
           differences: [],
         },
       } as unknown as Screen['live']),
+    'suspending was given up': () => shown({ suspendGivenUp: { why: 'It broke.' } }),
     'settings wait for a restart': () => shown({ pending: [{ name: 'cpus', from: 4, to: 8 }] }),
     'a setting is wrong': () =>
       shown({

@@ -87,7 +87,7 @@ function factsOf(status: Status, screen: Screen): readonly Fact[] {
     ['vm', vmWords(status)],
     ['chosen', status.vmPid === undefined ? undefined : status.vmChoice?.why],
     ['suspended', describeSaved(status, (at) => duration(now - Date.parse(at)))],
-    ['', status.suspendGivenUp && describeGivenUp(status.suspendGivenUp)],
+    ['suspending', status.suspendGivenUp && describeGivenUp(status.suspendGivenUp)],
     ['slow', status.health === 'slow' ? describeSlow(status.login) : undefined],
     ['image', imageWords(status, now)],
     ['old image', oldImageWords(status) ?? ageIn(live)],

@@ -1,6 +1,8 @@
 import { existsSync, mkdirSync, renameSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
+import { Command } from 'commander';
 import { describe, expect, test } from 'vitest';
+import { imageCommands } from '../../src/cli/image/image-command.ts';
 import { layoutFor, type CliContext } from '../../src/command/context.ts';
 import { notRegistered } from '../../src/nix/registration.ts';
 import { isSame, knownDirectory } from '../../src/host/directory/known-directory.ts';
@@ -64,6 +66,12 @@ describe('a builder that is not where the default is now', needs('root'), () => 
     const context = contextOf(env, said);
     expect(layoutFor({}, context).root).toBe(rig.layout.root);
     expect(said).toEqual([expect.stringContaining(`yours in ${rig.layout.root}`)]);
+    said.length = 0;
+    const program = new Command().exitOverride();
+    imageCommands(program.command('image'), context);
+    // There is no lock of packages.
+    await expect(program.parseAsync(['image', 'update'], { from: 'user' })).rejects.toThrow();
+    expect(said.filter((line) => line.includes(rig.layout.root))).toHaveLength(1);
     const named = join(rig.tree, 'named');
     expect(layoutFor({ directory: named }, context).root).toBe(named);
     const { out, err } = await rig.anyWith(env, 'unconfigure', '--yes');

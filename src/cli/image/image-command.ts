@@ -76,6 +76,8 @@ function addBuild(image: Command, context: CliContext): void {
     refuseNarrow();
     const { buildCommand } = await import('./build-image.ts');
     const layout = layoutFor(options, context);
+    // Nobody has a use for an image that is only updated, and it is a large download.
+    if (update === 'state' && !isSetUp(layout)) throw new Failed(notSetUp(layout));
     const { system: usual, snapshots } = configured(layout);
     const system = options.arch === undefined ? usual : systemOf(options.arch);
     const all = { ...(snapshots === undefined ? {} : { snapshots }), ...options };
@@ -104,15 +106,7 @@ function addBuild(image: Command, context: CliContext): void {
       ),
   )
     .option('--check', 'only check whether newer packages are available')
-    .action((options: Sources) => {
-      refuseWithoutBuilder(layoutFor(options, context));
-      return build(options, 'state');
-    });
-}
-
-/** Nobody has a use for that image, and it is a large download. */
-function refuseWithoutBuilder(layout: Layout): void {
-  if (!isSetUp(layout)) throw new Failed(notSetUp(layout));
+    .action((options: Sources) => build(options, 'state'));
 }
 
 const systemOf = (arch: Arch): System => (arch === 'arm64' ? 'aarch64-linux' : 'x86_64-linux');

@@ -103,7 +103,8 @@ export class Supervisor {
     const { config, problems } = settings;
     this.#settings = { config: config ?? this.#settings.config, problems };
     this.#options.log(problems.length > 0 ? 'warn' : 'info', 'config-read', { problems });
-    for (const each of [this.#starts.scope, this.doorControl]) if (config) each?.adopt(config);
+    for (const each of [this.#starts.scope, this.doorControl, this.onDemand.suspending])
+      if (config) each?.adopt(config);
     const { heedsConfig, builds } = traitsOf(this.#state.phase);
     if (asked !== undefined || (config !== undefined && heedsConfig && !isResting(this.#state)))
       this.dispatch({ type: 'restart', why: asked ?? startReasons.settings });

@@ -363,6 +363,21 @@ test('deletes the file of a suspended guest when the settings say that it is to 
   await reaches('stopped');
 });
 
+test('deletes it also where a start has failed before it took the file', async () => {
+  await using world = await World.make();
+  const { layout } = world;
+  const { supervisor, until: reaches } = await rig(world, { type: 'start' }, undefined, 'auto');
+  const failure = { kind: 'x', message: 'm', hint: '', exit: 69, recovery: 'give-up' } as const;
+  supervisor.dispatch({ type: 'lost', failure });
+  await reaches('failed');
+  writeFileSync(layout.memory, 'its memory');
+  writeFileSync(layout.suspended, '{}');
+  supervisor.settle({ config: { ...world.config, idle }, problems: [] });
+  expect([layout.memory, layout.suspended].some(existsSync)).toBe(false);
+  supervisor.dispatch({ type: 'stop' });
+  await reaches('stopped');
+});
+
 test('wakes the guest for a client that came while the door was being opened', async () => {
   await using world = await World.make();
   const wanted: Event[] = [];

@@ -168,7 +168,7 @@ export class OnDemand {
   async awaitClients(): Promise<void> {
     const { doorControl, config, log, onDoor, dispatch, state } = this.#options;
     const settings = config();
-    if (settings?.idle.how === 'stop') dispatch({ type: 'no-files' });
+    if (settings !== undefined) this.suspending.adopt(settings);
     try {
       if (settings !== undefined) await doorControl().open(settings);
       // Where it had given up they were sent off; it may have been asked to try again meanwhile, and be ready or have given up anew.

@@ -17,7 +17,7 @@ import type { Saved } from '../lifecycle/state.ts';
 import type { RunningVm } from '../running.ts';
 import type { Scope } from '../scope.ts';
 import type { PlannedGuest } from './comeback.ts';
-import { commitSaved, discardSaved, forgetMemory } from './saved-guest.ts';
+import { commitSaved, discardSaved, forgetMemory, leftIn } from './saved-guest.ts';
 import { memoryOf } from './suspend-obstacle.ts';
 
 /** With less than this in its place the file is what has no room: it was made sure of more before. */
@@ -144,9 +144,11 @@ export function discardUnwanted({
   log,
   isOurs,
 }: Pick<SavingOptions, 'layout' | 'log' | 'isOurs'>): void {
+  if (!isOurs()) return;
   try {
-    if (isOurs()) discardSaved(layout);
-    log('info', 'saved-guest-discarded');
+    const left = leftIn(layout);
+    discardSaved(layout);
+    if (left !== undefined) log('info', 'saved-guest-discarded', { ...left });
   } catch (error) {
     log('warn', 'saved-guest-not-discarded', { failure: failureOf(error) });
   }

@@ -40,7 +40,8 @@ export interface SuspendObstacle {
   readonly isOfAll?: true;
 }
 
-const obstacle = (kind: SuspendObstacle['kind'], what?: string): SuspendObstacle => ({
+/** In the way of this guest. */
+export const obstacle = (kind: SuspendObstacle['kind'], what?: string): SuspendObstacle => ({
   kind,
   why: what === undefined ? obstacles[kind] : `${obstacles[kind]} (${what})`,
 });

@@ -7,7 +7,7 @@ import type { Scope } from '../scope.ts';
 import type { Effect, Event, Rest } from '../lifecycle/state.ts';
 import { leftIn } from './saved-guest.ts';
 import { discardUnwanted, halted, saveGuest, type SavingOptions } from './save-guest.ts';
-import { obstacles, obstacleTo, type SuspendObstacle } from './suspend-obstacle.ts';
+import { obstacle, obstacleTo, type SuspendObstacle } from './suspend-obstacle.ts';
 import { Trials } from '../suspend/trials.ts';
 import type { GivenUp } from '../suspend/suspend-trial.ts';
 
@@ -31,14 +31,19 @@ export class Suspending {
 
   /** Has the guest go: as a file, or stopped, where there is an obstacle to that. */
   rest(why: Rest): void {
-    const obstacle = this.#obstacle;
+    const inTheWay = this.#obstacle;
     const { layout, scope, log, dispatch } = this.#options;
-    log('debug', 'suspends', { obstacle });
+    log('debug', 'suspends', { obstacle: inTheWay });
     // A start may have ended before it took the file of the guest that was away.
     const saved = scope() === undefined ? leftIn(layout) : undefined;
-    const instead = obstacle?.isOfAll === true ? undefined : obstacle?.why;
-    const keeps = obstacle === undefined;
+    const instead = inTheWay?.isOfAll === true ? undefined : inTheWay?.why;
+    const keeps = inTheWay === undefined;
     dispatch({ type: 'rest', why, keeps, saved, ...(instead !== undefined && { instead }) });
+  }
+
+  /** A guest's memory is in no file where the settings want none there, whatever has become of the guest. */
+  adopt({ idle }: Pick<Config, 'idle'>): void {
+    if (idle.how === 'stop') this.#options.dispatch({ type: 'no-files' });
   }
 
   /** Whether the guest that is ready goes as a file; else it is stopped. */
@@ -49,7 +54,7 @@ export class Suspending {
   get #obstacle(): SuspendObstacle | undefined {
     const { layout, clock, scope, config } = this.#options;
     // What was taken back may still be thawing.
-    if (this.#job !== undefined) return { kind: 'cancelled', why: obstacles.cancelled };
+    if (this.#job !== undefined) return obstacle('cancelled');
     return obstacleTo(scope(), config(), { layout, clock });
   }
 

@@ -91,6 +91,8 @@ const backingOff: Handler<'backing-off'> = (state, event, now) => {
   switch (event.type) {
     case 'rest':
       return away(event.why, now, event.saved);
+    case 'no-files':
+      return enter(state, { type: 'discard-saved' });
     case 'stop':
       return stopped(now);
     case 'evicted':
@@ -113,6 +115,9 @@ const failed: Handler<'failed'> = (state, event, now, policy) => {
     case 'start':
     case 'restart':
       return starting(1, now, state.because);
+    // It may not have come as far as the file of the guest that was away.
+    case 'no-files':
+      return enter(state, { type: 'discard-saved' });
     case 'retry-due': {
       const { phase, since, attempt, because } = state;
       return enter({ phase, since, attempt, because }, { type: 'await-clients' });

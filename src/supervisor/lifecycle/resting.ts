@@ -96,10 +96,8 @@ const isAway: Handler<'away'> = (state, event, now) => {
     case 'restart':
       return startingAfresh(now);
     case 'no-files': {
-      const { phase, since, why, saved } = state;
-      return saved === undefined
-        ? stay(state)
-        : enter({ phase, since, why }, { type: 'discard-saved' });
+      const { saved, ...stopped } = state;
+      return enter(saved === undefined ? state : stopped, { type: 'discard-saved' });
     }
     default:
       return stay(state);

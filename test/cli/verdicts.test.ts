@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -11,12 +11,11 @@ import {
   noteSuccess,
   readTrial,
 } from '../../src/supervisor/suspend/suspend-trial.ts';
-import { ownPidFiles } from '../../src/supervisor/daemon/daemon-lock.ts';
-import { writePid } from '../../src/system/files/pidfile.ts';
 import { identify } from '../../src/system/process/process.ts';
 import { keepVerdict } from '../../src/domain/verdicts.ts';
 import { keepVm } from '../../src/vm/kept-vm.ts';
 import { clearedWords, nothingTried } from '../../src/cli/inspect/verdicts-command.ts';
+import { ready } from '../messages/command-rig.ts';
 import { removeTree } from '../remove-tree.ts';
 
 let layout: Layout;
@@ -141,8 +140,15 @@ test('whether a guest goes on from a file is told, and forgotten, with the rest'
 test('a trial that is under way has not failed, unless its daemon is gone', async () => {
   noteFailure(layout, 'a build', { suspendFault: true, message: 'It broke.' }, Date.now());
   noteBegun(layout, 'a build');
-  writePid(ownPidFiles(layout), process.pid, identify(process.pid)?.program ?? '');
+  const daemon = identify(process.pid);
+  const why = 'It broke.';
+  const tells = async (status: object) => {
+    writeFileSync(layout.status, JSON.stringify({ ...ready, daemon, ...status }));
+    return (await verdicts()).length;
+  };
+  expect(await tells({})).toBe(1);
   expect(await verdicts()).toEqual([nothingTried]);
-  rmSync(layout.daemonPid);
-  expect(await verdicts()).toHaveLength(2);
+  // One that was begun by the daemon before has.
+  expect(await tells({ suspendGivenUp: { why } })).toBe(2);
+  expect(await tells({ daemon: { ...daemon, started: 'earlier' } })).toBe(2);
 });

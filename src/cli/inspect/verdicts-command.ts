@@ -93,11 +93,13 @@ async function suspendIn(layout: Layout, now: number): Promise<Shown[]> {
 
 async function trialIn(layout: Layout) {
   const { readTrial } = await import('../../supervisor/suspend/suspend-trial.ts');
-  const { readLive } = await import('../../system/files/pidfile.ts');
-  const { ownPidFiles } = await import('../../supervisor/daemon/daemon-lock.ts');
+  const { readStatus } = await import('../../supervisor/status/status.ts');
   const trial = readTrial(layout);
-  // What a daemon that lives has begun is under way, and has not failed.
-  return trial && readLive(ownPidFiles(layout)) !== undefined ? { ...trial, begun: 0 } : trial;
+  if ((trial?.begun ?? 0) === 0) return trial;
+  const found = readStatus(layout);
+  // A daemon that lives knows whether what was begun is under way, or was lost with the one before.
+  const isUnderWay = found.daemon === 'alive' && found.status.suspendGivenUp === undefined;
+  return trial && isUnderWay ? { ...trial, begun: 0 } : trial;
 }
 
 async function clear(layout: Layout): Promise<void> {

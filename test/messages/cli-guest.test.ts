@@ -1,7 +1,7 @@
 import { inputsMissing, notCopied } from '../../src/cli/guest/bring-inputs.ts';
 import { notOurs, notSent } from '../../src/cli/guest/debug.ts';
 import { collecting, returning } from '../../src/cli/guest/gc-trim.ts';
-import { suspendAnyway } from '../../src/cli/guest/suspend.ts';
+import { suspendAnyway, untilResumed } from '../../src/cli/guest/suspend.ts';
 import { diskInUse, nothingChanged } from '../../src/cli/guest/disk-command.ts';
 import type { CommandResult } from '../../src/system/process/child.ts';
 import { nobody } from '../fakes/commands.ts';
@@ -41,6 +41,7 @@ tells('cli-guest', {
       linesOf(['suspend', '--now'], {
         answers: { suspend: () => ({ goes: false, inUse: { loggedIn: 1, builds: 1 } }) },
       }),
+    'it is just being resumed': () => untilResumed,
     'it is in use, and a person can be asked': () => suspendAnyway({ loggedIn: 1, builds: 0 }),
     'a build waits for it': () =>
       linesOf(['suspend', '--now'], { answers: { suspend: () => ({ goes: false }) } }),

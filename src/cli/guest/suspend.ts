@@ -22,7 +22,7 @@ export async function runSuspend(options: SuspendOptions, context: CliContext): 
   if (traitsOf(before.phase).builds === 'on-demand')
     return context.out(awayWords(before, 'already'));
   if (before.phase === 'resuming')
-    await saying('Waiting for the guest to be resumed.', context, () => untilBack(layout, context));
+    await saying(untilResumed, context, () => untilBack(layout, context));
   const atLimit =
     options.force === true ? 'suspending the guest anyway' : 'the guest keeps running';
   await waitForBuilds(layout, options, context, atLimit);
@@ -32,6 +32,9 @@ export async function runSuspend(options: SuspendOptions, context: CliContext): 
   );
   context.out(after === undefined ? cameBack : awayWords(after));
 }
+
+/** Said if that takes long: the build for which the guest is brought back runs before it is suspended again. */
+export const untilResumed = 'Waiting for the guest to be resumed.';
 
 /** How a guest is away, and what brings it back. */
 const awayWords = ({ away }: Pick<Status, 'away'>, already?: 'already'): string => {

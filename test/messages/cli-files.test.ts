@@ -11,7 +11,7 @@ import {
 import { clearedWords, verdictLines } from '../../src/cli/inspect/verdicts-command.ts';
 import { underSudo } from '../../src/cli/setup/configure-command.ts';
 import { directoryNotNamed } from '../../src/cli/setup/unconfigure-command.ts';
-import { keysInUse } from '../../src/cli/setup/keys-command.ts';
+import { keysDeclared, keysInUse } from '../../src/cli/setup/keys-command.ts';
 import type { CommandResult } from '../../src/system/process/child.ts';
 import type { Manifest } from '../../src/vm/boot-image.ts';
 import { linesOf } from './command-rig.ts';
@@ -100,5 +100,17 @@ tells('cli-files', {
     'under doas': () => underSudo('anna', 'doas'),
   },
   unconfigure: { '--purge of a directory that was not named': () => directoryNotNamed('/builder') },
-  keys: { 'renew, while they are in use': () => keysInUse },
+  keys: {
+    'renew, while they are in use': () => keysInUse,
+    'renew, where a module declares the builder': () =>
+      keysDeclared(
+        {
+          owner: { name: 'linuxkit', uid: 400, directory: '/var/lib/linuxkit-builder' },
+          declared: { by: 'NixOS', restart: 'sudo systemctl restart linuxkit-builder' },
+          replaced: {},
+          receipts: [],
+        },
+        '/etc/nix/linuxkit-builder/client_ed25519',
+      ),
+  },
 });

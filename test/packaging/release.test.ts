@@ -6,7 +6,9 @@ import {
   mkdirSync,
   mkdtempSync,
   readFileSync,
+  readdirSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -150,16 +152,22 @@ test.each([
 });
 
 // Somebody who evaluates the package has it, and has told git to ignore it.
-test.each(['a commit fails', 'the release is made'])(
-  "somebody's own registry file stays when %s",
+test.each(['the first commit fails', 'the second commit fails', 'the release is made'])(
+  "somebody's own registry file stays as it is when %s",
   (what) => {
     writeFileSync(at('.git/info/exclude'), 'packaging/nix/registry\n');
     const own = 'https://mine.example/npm/\n\n';
-    writeFileSync(at('packaging/nix/registry'), own);
-    if (what === 'a commit fails')
-      writeFileSync(at('.git/hooks/pre-commit'), '#!/bin/sh\nexit 1\n', { mode: 0o755 });
-    expect(release('9.8.7').code === 0).toBe(what === 'the release is made');
+    writeFileSync(at('packaging/nix/registry'), own, { mode: 0o600 });
+    const refused = { 'the first commit fails': 'begin', 'the second commit fails': 'Release' };
+    const isLast = `git log -1 --format=%s | grep -q '^${refused[what as keyof typeof refused]}'`;
+    if (what in refused)
+      writeFileSync(at('.git/hooks/pre-commit'), `#!/bin/sh\n! ${isLast}\n`, { mode: 0o755 });
+    const copies = join(world, 'copies');
+    mkdirSync(copies);
+    expect(release('9.8.7', { TMPDIR: copies }).code === 0).toBe(what === 'the release is made');
     expect(readFileSync(at('packaging/nix/registry'), 'utf8')).toBe(own);
+    expect(statSync(at('packaging/nix/registry')).mode & 0o777).toBe(0o600);
+    expect(readdirSync(copies)).toEqual([]);
     if (what === 'the release is made')
       expect(git('show', 'v9.8.7:packaging/nix/registry')).toBe(`${registry}\n`);
   },

@@ -219,6 +219,26 @@ describe('a collection', () => {
       expect(leftOver()).toEqual(name === 'rm' ? ['linuxkit-builder-recent'] : []);
     });
 
+    test('ends although what it runs was only just forked', { timeout: 120_000 }, async () => {
+      program('nix-store', 'exec sleep 20');
+      for (let round = 0; round < 200; round++) {
+        const begun = performance.now();
+        const tookMs = () => performance.now() - begun;
+        const child = spawn('/bin/sh', argvOf('0', '5'), { env, stdio: 'ignore' });
+        const ended = once(child, 'exit');
+        const file = join(root, `run/linuxkit-builder.collector.${child.pid}`);
+        // A timer would be too coarse for what comes then.
+        while (!existsSync(file) && tookMs() < 20_000);
+        const momentMs = tookMs() + (8 * round) / 200;
+        while (tookMs() < momentMs);
+        child.kill('SIGTERM');
+        expect((await ended)[0]).toBe(143);
+        // What was not told has slept to its end.
+        expect(tookMs(), `told after ${momentMs} ms`).toBeLessThan(20_000);
+        expect(leftOver()).toEqual([]);
+      }
+    });
+
     test('has its own roots, which another takes nothing of', async () => {
       const { ended, shell } = await begin('nix-store');
       program('nix-store', `ls ${roots} >>${says}`);

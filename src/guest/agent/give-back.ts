@@ -112,30 +112,33 @@ const recent = '/nix/var/nix/gcroots/linuxkit-builder-recent';
  * A store path's own time of change is when it came. Whoever is logged in keeps what he has been given, by Nix's own temporary roots; what
  * came last is kept by roots of ours, for as long as this takes. Roots that a guest kept which ended in the midst of it go first.
  *
- * It can be told to end from its first step on: a signal ends a shell's `wait` but not the program that it waits for. `root`: the directory
- * in which to find /nix and /run, for tests.
+ * It can be told to end from its first step on: a signal ends a shell's `wait` but not the program that it waits for. A shell that was
+ * just forked has its parent's traps until it has cleared them, and loses a signal that comes before: so the trap first empties the
+ * collector's file, which that shell looks at before it becomes the program. `root`: the directory in which to find /nix and /run, for tests.
  */
 export const collectScript = (root: string): string => `
 over=
-trap 'over=1; kill $! 2>/dev/null' TERM
+word=${root}${collector}.$$
+trap 'over=1; : >"$word"; kill $! 2>/dev/null' TERM
 recent=${root}${recent}.$$
 leave() {
   trap '' TERM
-  rm -rf "$recent" ${root}${collector}.$$
+  rm -rf "$recent" "$word"
   df -Pk /nix
   exit "$1"
 }
+begin() {
+  [ -s "$word" ] || exit 143
+  exec "$@"
+}
 run() {
   [ -z "$over" ] || leave 143
-  "$@" &
+  begin "$@" &
   while wait $!; code=$?; kill -0 $! 2>/dev/null; do :; done
   [ -z "$over" ] || leave 143
   return $code
 }
-collect() {
-  exec nix-store --gc \${1:+--max-freed "$1"} >/dev/null 2>&1
-}
-echo >${root}${collector}.$$ || leave ${notBegun}
+echo >"$word" || leave ${notBegun}
 renice -n 19 -p $$ >/dev/null
 for old in ${root}${recent}*; do
   if [ "$old" = "$recent" ] || [ ! -e ${root}${collector}."\${old##*.}" ]; then run rm -rf "$old"; fi
@@ -149,7 +152,7 @@ if [ -z "$2" ]; then
   stat -c %U ${root}/proc/[0-9]* 2>/dev/null | grep -q '^nixbld[0-9]' ||
     run rm -rf ${root}${keptBuilds} ${root}/nix/var/nix/builds/*
 fi
-run collect "$2"
+run sh -c 'exec nix-store --gc "$@" >/dev/null 2>&1' collect \${2:+--max-freed "$2"}
 leave $?
 `;
 

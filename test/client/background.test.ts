@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { copyFileSync, existsSync, mkdtempSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -41,6 +42,9 @@ async function begin(name: string, lock: string): Promise<Child> {
   return child;
 }
 
+const isStopped = (pid: number) =>
+  spawnSync('ps', ['-o', 'state=', '-p', String(pid)], { encoding: 'utf8' }).stdout.startsWith('T');
+
 /** Tells of each sleep before it begins. */
 const telling = (onSleep: () => void, speed = 1): Clock => ({
   ...systemClock,
@@ -67,8 +71,9 @@ test('no daemon begins while what an earlier one left is ended', async () => {
   const child = await begin('gvproxy', layout.networkLock);
   writePid(pidFiles(layout, 'gvproxy'), child.pid, 'gvproxy');
   tryKernelLock(layout.daemonLock)?.release();
-  // It does not hear that it is to end, until a daemon could have begun.
+  // It does not hear that it is to end, until a daemon could have begun. A SIGTERM that came before it has stopped would be heard first.
   child.signal('SIGSTOP');
+  while (!isStopped(child.pid)) await systemClock.sleep(2);
   const seen: boolean[] = [];
   const clock = telling(() => {
     seen.push(isLocked(layout.daemonLock));

@@ -12,7 +12,7 @@ import {
   type CliContext,
   type DirectoryOption,
 } from '../../command/context.ts';
-import { advice, ours } from '../../system/advice.ts';
+import { advice, ours, oursIn } from '../../system/advice.ts';
 import { quotedWord, shellWord } from '../../system/shell.ts';
 
 interface RenewOptions extends DirectoryOption {
@@ -55,7 +55,7 @@ function refuseDeclared(root: string, { env }: CliContext): void {
 export function keysDeclared({ owner, declared }: Installed, rootKey: string): Failure {
   const by = declared?.by ?? 'another program';
   const { directory } = owner;
-  const stop = `sudo -u ${shellWord(owner.name)} linuxkit-builder stop -d ${quotedWord(directory)}`;
+  const stop = `sudo -u ${shellWord(owner.name)} ${oursIn(quotedWord(directory), 'stop')}`;
   const remove = `sudo rm -r ${quotedWord(layoutOf(directory).keys)} ${quotedWord(rootKey)}`;
   return {
     kind: 'builder-declared',

@@ -280,14 +280,22 @@ test(
   async () => {
     const program = await makeProgram(
       dir,
-      `import { run } from '../../src/system/process/child.ts';
+      `import { existsSync } from 'node:fs';
+    import { run } from '../../src/system/process/child.ts';
+    import { systemClock } from '../../src/system/time/clock.ts';
     const { signal } = new AbortController();
-    const argv = ['-c', 'echo $$; while echo; do sleep 1; done'];
+    const begun = process.argv[2] ?? '';
+    const argv = ['-c', ': >"$0"; while echo; do sleep 1; done', begun];
     const running = run('sh', argv, { timeoutMs: 1_000, signal });
-    setTimeout(() => process.setuid(65534), 500);
+    while (!existsSync(begun)) await systemClock.sleep(5);
+    process.setuid(65534);
     console.log((await running).ended.kind);`,
     );
-    expect(await outcome(runProgram(program, []))).toMatchObject({ code: 0, said: 'timed-out\n' });
+    const begun = join(dir, 'begun');
+    expect(await outcome(runProgram(program, [begun]))).toMatchObject({
+      code: 0,
+      said: 'timed-out\n',
+    });
   },
 );
 

@@ -15,6 +15,10 @@ class Guest {
   answers = true;
   greets = false;
   consoleBytes = 0;
+  isUsed = true;
+  /** Questions to its agent. */
+  asked = 0;
+
   offsetMs = 0;
   /** Undefined: a VM program that hangs, and does not answer at all. */
   disk: number | undefined;
@@ -69,8 +73,11 @@ class Guest {
       log: silent,
       signal: this.end.signal,
       agent: {
-        time: (signal) =>
-          this.answers ? Promise.resolve(this.clock.now() + this.offsetMs) : silence(signal),
+        time: (signal) => {
+          this.asked++;
+          return this.answers ? Promise.resolve(this.clock.now() + this.offsetMs) : silence(signal);
+        },
+
         setTime: () => {
           this.sets.push(this.offsetMs);
           this.offsetMs = 0;
@@ -93,6 +100,8 @@ class Guest {
       diskOperations: () =>
         this.disk === undefined ? new Promise(() => undefined) : Promise.resolve(this.disk),
       doorBytes: () => 0,
+      isUsed: () => this.isUsed,
+
       onHealth: (health) => this.health.push(health),
       onClock: () => undefined,
     };
@@ -122,6 +131,41 @@ describe('the watch', () => {
       expect(seconds).toBeGreaterThanOrEqual(20);
       froze.end.abort();
     }
+  });
+
+  test('finds a guest that nobody uses within 40 s, and within 30 s of somebody who comes', async () => {
+    for (const [comesAfterMs, mostMs] of [
+      [Infinity, 36_500],
+      [0, 26_500],
+      [3_000, 29_500],
+      [9_000, 35_500],
+    ] as const)
+      for (let frozeAt = 0; frozeAt <= 15_000; frozeAt += 500) {
+        const froze = new Guest();
+        froze.isUsed = false;
+        froze.watch();
+        await froze.clock.advance(14_000 + frozeAt);
+        froze.answers = false;
+        let ms = 0;
+        for (; ms < 60_000 && froze.health.at(-1) !== 'frozen'; ms += 500) {
+          froze.isUsed = ms >= comesAfterMs;
+          await froze.clock.advance(500);
+        }
+        expect(ms, `${comesAfterMs} ${frozeAt}`).toBeLessThanOrEqual(mostMs);
+        froze.end.abort();
+      }
+  });
+
+  test('asks a guest that nobody uses every 15 s, and one that is used every 5 s', async () => {
+    guest.isUsed = false;
+    guest.watch();
+    await guest.clock.advance(1_000);
+    guest.asked = 0;
+    await guest.clock.advance(60_000);
+    expect(guest.asked).toBe(4);
+    guest.isUsed = true;
+    await guest.clock.advance(60_000);
+    expect(guest.asked).toBe(16);
   });
 
   test('finds one whose kernel still writes for 8 s within 30 s', async () => {

@@ -16,7 +16,7 @@ import { GuestSystems } from './guest-systems.ts';
 import { VmPause } from '../disk/vm-pause.ts';
 import type { StartFacts } from '../start/start-facts.ts';
 import type { Event } from '../lifecycle/state.ts';
-import type { LivenessMonitor } from './monitor.ts';
+import type { LivenessMonitor, LivenessMonitorOptions } from './monitor.ts';
 import { monitorOf } from './monitor-guest.ts';
 import type { Health } from './liveness.ts';
 
@@ -142,12 +142,12 @@ export class GuestWatch {
   }
 
   /** Watches over the guest from now on. */
-  keepMonitoring(doorBytes: () => number): void {
+  keepMonitoring(door: Pick<LivenessMonitorOptions, 'doorBytes' | 'isUsed'>): void {
     const console = this.#console;
     const machine = this.#start.running.vm?.machine;
     if (machine === undefined || console === undefined) return;
     const onHealth = (health: Health) => this.#onHealth(health);
-    this.#monitor = monitorOf({ ...this.#start, machine, console, doorBytes, onHealth });
+    this.#monitor = monitorOf({ ...this.#start, ...door, machine, console, onHealth });
   }
 
   /** What it shows; `traffic` as {@link Insight.look} takes it. */

@@ -10,7 +10,7 @@ import { LivenessMonitor, type LivenessMonitorOptions } from './monitor.ts';
 
 interface Monitored extends Pick<
   LivenessMonitorOptions,
-  'clock' | 'log' | 'signal' | 'agent' | 'doorBytes' | 'onHealth'
+  'clock' | 'log' | 'signal' | 'agent' | 'doorBytes' | 'isUsed' | 'onHealth'
 > {
   readonly layout: Layout;
   readonly facts: Pick<StartFacts, 'note'>;

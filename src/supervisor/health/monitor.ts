@@ -1,7 +1,8 @@
 /**
- * The watch over a ready guest: that it lives, and that its clock is right. One look with each tick of the daemon while all is
- * well, so that it costs no timer of its own; every second while the agent is silent; a frozen guest is found within 30 s.
- * After a sleep it looks at once.
+  * The watch over a ready guest: that it lives, and that its clock is right. One look with each tick of the daemon while all is
+ * well, so that it costs no timer of its own, and with each third one while nobody uses the guest; every second while the agent is
+ * silent. A guest that froze is found within 30 s of when somebody uses it. After a sleep it looks at once.
+
  */
 import type { GuestAgent } from '../../guest/agent/agent.ts';
 import { asleepMs } from '../../system/time/awake.ts';
@@ -36,17 +37,25 @@ export interface LivenessMonitorOptions {
   readonly diskOperations: () => Promise<number>;
   /** Bytes that came from the guest through the front door so far. */
   readonly doorBytes: () => number;
+  /** Whether anybody is through the front door, or about to be. */
+  readonly isUsed: () => boolean;
+
   readonly onHealth: (health: Health) => void;
   /** The guest's clock minus ours, in ms, when it was looked at; after it was set if it had to be. */
   readonly onClock: (offsetMs: number) => void;
 }
 
 /**
- * A tick (5 s) until a question is left unanswered, then 20 s of silence, and a second more until the look that sees them: 26 s.
+ * A tick (5 s) until a question is left unanswered (three where nobody uses the guest), then 20 s of silence, and a second more until the look that sees them: 26 s.
  * As long as the agent's own limit, which is also the tick's: a timer cancelled in time still wakes Node when it
  * would have been due, unless another of the same length is due before.
  */
 const answerMs = 5_000;
+/**
+ * So many ticks from one look to the next while nobody uses the guest: each wakes the host's processor and the guest's, and nobody waits for
+ * what it finds. Who comes is seen by the next tick.
+ */
+const unusedTicks = 3;
 /** Between two looks while the agent is silent. What moves last is seen so much later at most. */
 const silentMs = 1_000;
 /** Readiness promises 2 s; a guest is set right long before that. */
@@ -61,6 +70,8 @@ export class LivenessMonitor {
   #disk: number | undefined;
   /** Questions that are not answered yet: each is asked one at a time. */
   readonly #open = new Set<keyof Signs>();
+  /** Since the last look. */
+  #ticks = 0;
   #halted = false;
   #cancel: () => void = () => undefined;
 
@@ -71,9 +82,11 @@ export class LivenessMonitor {
     this.#next(0);
   }
 
-  /** Looks, unless it is about to anyway. To be called every 5 s. */
+  /** Looks if it is time to, unless it is about to anyway. To be called every 5 s. */
   tick(): void {
-    if (this.#isOn && !this.#isSilent) void this.#ask();
+    if (!this.#isOn || this.#isSilent) return;
+    this.#ticks++;
+    if (this.#ticks >= unusedTicks || this.#options.isUsed()) void this.#ask();
   }
 
   /** Time has passed in which nothing could move: forget it, and look now. */
@@ -124,6 +137,8 @@ export class LivenessMonitor {
   async #ask(): Promise<void> {
     if (this.#open.has('agent')) return;
     this.#open.add('agent');
+    this.#ticks = 0;
+
     const { clock } = this.#options;
     const asked = clock.monotonic();
     this.#pulse = observe(this.#pulse, this.#signs, asked);

@@ -89,7 +89,11 @@ export class Starts {
     dispatch({ type: 'vm-launched' });
     await untilReady(scope, vm, { ...this.#options, keys: this.keys });
     dispatch({ type: 'guest-ready' });
-    scope.guest.keepMonitoring(() => doorControl.bytesFromGuest());
+    scope.guest.keepMonitoring({
+      doorBytes: () => doorControl.bytesFromGuest(),
+      isUsed: () => doorControl.traffic === undefined,
+    });
+
     suspending.noteReady(scope);
     keepProgram(scope, { ...this.#options, known: this.verdicts.all() });
     await scope.keepImage();

@@ -164,7 +164,7 @@ const lives = (): readonly (readonly [words: string, ...codes: readonly number[]
   ['unconfigure --no-root --purge --yes', 0],
 ];
 
-// Behaviour 203: An npm package made from a fresh clone contains everything that the program opens, and the licences
+// Behaviour 204: An npm package made from a fresh clone contains everything that the program opens, and the licences
 // of everything in the package. No command writes into the installed package.
 describe('the package', () => {
   test('has the program, its manual page, and every file of the guest', () => {

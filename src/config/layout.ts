@@ -97,8 +97,13 @@ export function layoutOf(root: string) {
     networkOutput: join(state, 'network.out'),
     /** The image's kernel, as it was when the start looked at it. */
     kernel: join(state, 'kernel'),
-    /** The image's initrd with the seed behind it; 0600, since it holds keys. */
+    /** The same kernel unpacked, where the VM program can boot it so. */
+    unpacked: join(state, 'vmlinux'),
+    /** The image's initrd with the seed behind it; 0600, since it holds keys. Without the root, where that is a disk. */
     initrd: join(state, 'initrd'),
+    /** The image's initrd as it is: the file of the disk that the root is. */
+    rootImage: join(state, 'root'),
+
     /** What was there when a guest froze: a folder each, the newest ten. */
     incidents: join(state, 'incidents'),
     /** VPNKit's Ethernet protocol: made by us for VPNKit, by gvproxy itself; dialled by HyperKit. */

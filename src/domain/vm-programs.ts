@@ -50,6 +50,8 @@ export interface VmProgram {
   readonly agent: 'virtio' | 'vsock';
   /** How the guest's sshd is reached from the host; the seed's SSH. */
   readonly ssh: 'network' | 'vsock';
+  /** Whether it boots an image in parts: the root as a disk of its own, which no guest has to unpack, and an x86 kernel unpacked. */
+  readonly bootsParts: boolean;
   /** Whether it pauses its guest when the host's disk is full; else the guest's writes fail. */
   readonly pausesOnFullDisk: boolean;
   /** What the host gets back of what a running guest has freed; whether it does is seen in the guest, by its kernel's tables. */
@@ -85,6 +87,7 @@ export const vmPrograms = {
     },
     agent: 'virtio',
     ssh: 'network',
+    bootsParts: true,
     pausesOnFullDisk: true,
     givesBack: { memory: ['linux'], disk: true },
     suspends: ['kvm', 'hvf', 'tcg'],
@@ -100,6 +103,7 @@ export const vmPrograms = {
     console: { form: 'ring', device: { 'x86_64-linux': 'ttyS0', 'aarch64-linux': 'ttyS0' } },
     agent: 'vsock',
     ssh: 'vsock',
+    bootsParts: false,
     pausesOnFullDisk: false,
     // From v0.20200908 on, by F_PUNCHHOLE (its src/lib/block_if.c).
     givesBack: { memory: [], disk: true },
@@ -119,6 +123,7 @@ export const vmPrograms = {
     console: { form: 'append', device: { 'x86_64-linux': 'hvc0', 'aarch64-linux': 'hvc0' } },
     agent: 'vsock',
     ssh: 'network',
+    bootsParts: false,
     pausesOnFullDisk: false,
     // Virtualization.framework offers it for most raw disks: https://github.com/apple/containerization/issues/738.
     givesBack: { memory: [], disk: true },

@@ -107,7 +107,7 @@ function isImage(path: string): boolean {
 }
 /** With the prefixes of ../config/image-prefix.ts; what somebody has had made under another name is his. */
 const isImageFile = (name: string): boolean =>
-  /^(builder|good|new)(-(amd64|arm64))?-(kernel|initrd\.img|cmdline|manifest\.json)(\.new)?$|^root\.squashfs$/.test(
+  /^(builder|good|new)(-(amd64|arm64))?-(kernel|vmlinux|initrd\.img|cmdline|manifest\.json)(\.new)?$|^root\.squashfs$/.test(
     name,
   );
 

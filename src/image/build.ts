@@ -5,12 +5,13 @@ import { Failed } from '../system/failure.ts';
 import { makeDirectory } from '../system/files/files.ts';
 import {
   bundleAt,
+  bundleFiles,
   checkBootImage,
   readManifest,
   type BootImage,
   type Manifest,
 } from '../vm/boot-image.ts';
-import { assemble } from './tree/assemble.ts';
+import { assemble, type Assembled } from './tree/assemble.ts';
 import { sha256 } from '../system/digest.ts';
 import { checkFloors, checkRequested, otherTool, sameTool } from './check-lock.ts';
 import { inputsOf, type Inputs } from './inputs.ts';
@@ -80,13 +81,13 @@ interface Making {
   readonly supplied: Supply;
 }
 
-/** Writes the four files of an image at a prefix of its own; what its manifest says. */
+/** Writes the files of an image at a prefix of its own; what its manifest says. */
 async function makeFiles(
   prefix: string,
   { scratch, ...making }: Making & { readonly scratch: string },
 ): Promise<Manifest> {
   const { options, supplied } = making;
-  const { kernel, kernelVersion, initrd } = await assemble({
+  const { kernel, unpacked, initrd, ...known } = await assemble({
     ...options,
     packages: supplied.packages,
     downloads: options.directory,
@@ -95,9 +96,12 @@ async function makeFiles(
   });
   const made = bundleAt(prefix);
   writeFileSync(made.kernel, kernel);
+  if (unpacked !== undefined) writeFileSync(made.unpacked, unpacked);
   writeFileSync(made.initrd, initrd);
+
   writeFileSync(made.cmdline, `${options.recipe.cmdline(options.arch)}\n`);
-  const manifest = manifestOf(made, making, kernelVersion);
+  const manifest = manifestOf(made, making, known);
+
   writeFileSync(made.manifest, `${JSON.stringify(manifest, null, 2)}\n`);
   return manifest;
 }
@@ -131,9 +135,9 @@ function upToDate(prefix: string, inputs: Inputs): Manifest | undefined {
 
 /** What the files were made from, and what they hold: they are read back, as they are on the disk. */
 function manifestOf(
-  { kernel, initrd, cmdline }: BootImage,
+  { kernel, unpacked, initrd, cmdline }: BootImage,
   { options, inputs, tool, supplied }: Making,
-  kernelVersion: string,
+  { kernelVersion, root }: Pick<Assembled, 'kernelVersion' | 'root'>,
 ): Manifest {
   const { arch, lock } = options;
   const { suites, packages } = supplied;
@@ -150,7 +154,13 @@ function manifestOf(
     suites: [...suites],
     squashfs: { ...tool, options: [...tool.options] },
     packages: Object.fromEntries(packages.map(({ name, version }) => [name, version])),
-    files: { kernel: file(kernel), initrd: file(initrd), cmdline: file(cmdline) },
+    files: {
+      kernel: file(kernel),
+      initrd: file(initrd),
+      cmdline: file(cmdline),
+      ...(statsIfThere(unpacked) && { unpacked: file(unpacked) }),
+    },
+    root,
   };
 }
 
@@ -158,8 +168,9 @@ function manifestOf(
 function putInPlace(from: string, to: string): void {
   const [made, place] = [bundleAt(from), bundleAt(to)];
   rmSync(place.kernel, { force: true });
-  for (const part of ['manifest', 'initrd', 'cmdline', 'kernel'] as const)
-    renameSync(made[part], place[part]);
+  for (const part of bundleFiles)
+    if (statsIfThere(made[part]) === undefined) rmSync(place[part], { force: true });
+    else renameSync(made[part], place[part]);
 }
 
 /** A step of a build, for people. */

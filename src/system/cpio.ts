@@ -40,6 +40,12 @@ export function cpioArchive(entries: readonly CpioEntry[]): Uint8Array {
   return Buffer.concat(parts, length);
 }
 
+/** Where the content of an archive's first entry begins. */
+export const dataStart = (entry: CpioEntry): number => {
+  const { length } = header(entry, 1);
+  return length + paddingTo(length, 4);
+};
+
 /** Zero bytes needed after `length` to reach the next multiple. */
 export const paddingTo = (length: number, multiple: number): number =>
   (multiple - (length % multiple)) % multiple;

@@ -1,10 +1,15 @@
-/** What a VM boots: LinuxKit's triple PREFIX-kernel, PREFIX-initrd.img, PREFIX-cmdline, and our manifest when we made it. */
+/**
+ * What a VM boots: LinuxKit's triple PREFIX-kernel, PREFIX-initrd.img, PREFIX-cmdline, and, when we made it, our manifest and the kernel
+ * unpacked.
+ */
 import { sha256OfFile } from '../system/digest.ts';
 import { readRegular } from '../system/files/others-files.ts';
 import { refusal } from '../system/files/reasons.ts';
 import { closeSync, openSync, readSync, statSync } from 'node:fs';
 import * as v from 'valibot';
 import type { System } from '../domain/guest-system.ts';
+import type { VmProgram } from '../domain/vm-programs.ts';
+
 import { Exit, Failed, errorCode, type Recovery } from '../system/failure.ts';
 import { advice, ours } from '../system/advice.ts';
 import { statsIfThere } from '../system/stats.ts';
@@ -17,7 +22,19 @@ export interface BootImage {
   readonly cmdline: string;
   /** Only beside an image of ours. */
   readonly manifest: string;
+  /** The kernel unpacked, which the manifest names where there is one. */
+  readonly unpacked: string;
 }
+
+/** Where the root is in the file of the initrd: the bytes before it, which are an initrd without it, and its squashfs. */
+export interface RootPart {
+  readonly stage1: number;
+  readonly at: number;
+  readonly size: number;
+}
+
+/** Files of an image in the order in which they take their places: without the kernel there is none, however far that gets. */
+export const bundleFiles = ['manifest', 'initrd', 'cmdline', 'unpacked', 'kernel'] as const;
 
 /** Where the files of a prefix are. */
 export const bundleAt = (prefix: string): BootImage => ({
@@ -26,6 +43,7 @@ export const bundleAt = (prefix: string): BootImage => ({
   initrd: `${prefix}-initrd.img`,
   cmdline: `${prefix}-cmdline`,
   manifest: `${prefix}-manifest.json`,
+  unpacked: `${prefix}-vmlinux`,
 });
 
 const file = v.object({ sha256: v.string(), size: v.number() });
@@ -53,7 +71,9 @@ const manifestSchema = v.object({
   ),
   squashfs: v.object({ tool: v.string(), version: v.string(), options: v.array(v.string()) }),
   packages: v.record(v.string(), v.string()),
-  files: v.object({ kernel: file, initrd: file, cmdline: file }),
+  files: v.object({ kernel: file, initrd: file, cmdline: file, unpacked: v.optional(file) }),
+  /** Where the root is in the initrd; images of before have none. */
+  root: v.optional(v.object({ stage1: v.number(), at: v.number(), size: v.number() })),
 });
 
 /** What an image is made of and what its files are to the byte. */
@@ -72,6 +92,23 @@ export function readManifest(bundle: BootImage): Manifest | undefined {
   }
 }
 
+/** What a VM program can boot in place of the kernel and the root in the initrd; each is there where the image has it. */
+export interface BootParts {
+  /** Whether the kernel is there unpacked. */
+  readonly isUnpacked: boolean;
+  readonly root: RootPart | undefined;
+}
+
+/** What a program boots that takes no parts. */
+export const noParts: BootParts = { isUnpacked: false, root: undefined };
+
+/** The parts of a bundle that a program can boot; none of one without a manifest. */
+export function partsOf(bundle: BootImage, row: Pick<VmProgram, 'bootsParts'>): BootParts {
+  const manifest = row.bootsParts ? readManifest(bundle) : undefined;
+  if (manifest === undefined) return noParts;
+  return { isUnpacked: manifest.files.unpacked !== undefined, root: manifest.root };
+}
+
 const parts = ['kernel', 'initrd', 'cmdline'] as const;
 
 /**
@@ -85,10 +122,12 @@ export function checkBootImage(
   try {
     for (const part of parts) checkThere(bundle[part]);
     const manifest = readManifest(bundle);
-    for (const part of parts) {
+    if (manifest?.files.unpacked !== undefined) checkThere(bundle.unpacked);
+    for (const part of [...parts, 'unpacked'] as const) {
       const expected = manifest?.files[part];
       if (expected !== undefined) checkSame(bundle[part], expected, full);
     }
+
     checkKernel(bundle.kernel, system);
     checkInitrd(bundle.initrd);
     checkCmdline(bundle.cmdline);

@@ -9,7 +9,7 @@ import type { ExitStatus, Launch } from '../system/process/child.ts';
 import type { Clock } from '../system/time/clock.ts';
 import { advice, ours } from '../system/advice.ts';
 import type { Failure } from '../system/failure.ts';
-import type { BootImage } from './boot-image.ts';
+import type { BootImage, BootParts } from './boot-image.ts';
 import type { StillState } from './run-states.ts';
 
 export type { Accelerator } from '../domain/vm-programs.ts';
@@ -35,7 +35,10 @@ export interface PlanInput {
   readonly config: Config;
   readonly layout: Layout;
   readonly bundle: BootImage;
+  /** What of the bundle lies in the layout as a part; none where absent. */
+  readonly parts?: BootParts;
   /** The bundle's own kernel command line. */
+
   readonly cmdline: string;
   /** Absolute path of the VM program. */
   readonly program: string;

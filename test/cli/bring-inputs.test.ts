@@ -19,7 +19,7 @@ afterEach(() => {
 
 const programs = ['nix-store', 'nix-copy-closure'];
 
-// Behaviour 242: `debug` works whatever characters the names of the state directory and of the directory for
+// Behaviour 243: `debug` works whatever characters the names of the state directory and of the directory for
 // temporary files contain.
 test(
   'ssh is sent to the guest, whatever the directories are called',

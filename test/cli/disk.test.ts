@@ -59,7 +59,7 @@ test('reset gives an image that did not get ready on the old disk another chance
   expect(readRejection(layout)).toBeUndefined();
 });
 
-// Behaviour 160: `disk reset` asks for confirmation, deletes the guest's disk if nothing uses it, and keeps the keys.
+// Behaviour 161: `disk reset` asks for confirmation, deletes the guest's disk if nothing uses it, and keeps the keys.
 test('reset deletes the disk with what is recorded of it, and nothing else', async () => {
   const { failure } = await disk('reset');
   expect(failure).toMatchObject({ kind: 'needs-yes', exit: 64 });

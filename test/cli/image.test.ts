@@ -230,10 +230,10 @@ describe('image build', () => {
     }));
 });
 
-// Behaviour 155: `image update` makes an image from the newest packages, and records these in a lock file in the
+// Behaviour 156: `image update` makes an image from the newest packages, and records these in a lock file in the
 // state directory. That file is used as long as it was made from newer package lists of Debian than the program's own
 // lock file.
-// Behaviour 156: Only `image build --update`, in a checkout, renews the program's own lock file.
+// Behaviour 157: Only `image build --update`, in a checkout, renews the program's own lock file.
 describe('image update', () => {
   // It is refused without a builder.
   beforeEach(() => {
@@ -286,7 +286,7 @@ describe('image update', () => {
     expect(own()).toBe(before);
   });
 
-  // Behaviour 158: Unless `imageUpdates` is `off`, the daemon checks Debian's security archive for newer packages
+  // Behaviour 159: Unless `imageUpdates` is `off`, the daemon checks Debian's security archive for newer packages
   // once a day, but not on battery. With `auto`, it also makes a new image while no client is in the guest, and the
   // next start uses that image.
   test('--check says how much is newer in the security archive, and makes nothing', async () => {
@@ -342,7 +342,7 @@ describe('image update', () => {
   });
 });
 
-// Behaviour 157: `image build`, `status` and `doctor` report an image that is more than 45 days behind Debian's
+// Behaviour 158: `image build`, `status` and `doctor` report an image that is more than 45 days behind Debian's
 // security archive, or that was made without it. They also report how many packages were newer at the last check.
 test('an old image is told of when it is made', async () => {
   const date = new Date(Date.now() - 46.5 * 24 * 60 * 60 * 1000);

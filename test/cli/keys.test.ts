@@ -34,7 +34,7 @@ const run = (...argv: string[]) =>
     env: { PATH: process.env['PATH'] ?? '', HOME: tree, LINUXKIT_BUILDER_TREE: tree },
   });
 
-// Behaviour 184: `keys renew` replaces every key and changes nothing else. It works only while no daemon is running,
+// Behaviour 185: `keys renew` replaces every key and changes nothing else. It works only while no daemon is running,
 // and not for a builder that a nix-darwin or NixOS module declares.
 test('are all others, and those who know them are told', needs('root'), () => {
   expect(run('configure', '-c', '1').status).toBe(0);

@@ -60,7 +60,7 @@ async function slowly(argv: readonly string[], node?: readonly string[]) {
   return { code, said, shown: await shown };
 }
 
-// Behaviour 220: A command's output arrives complete, however slowly it is read. A reader that stops early, as `head`
+// Behaviour 221: A command's output arrives complete, however slowly it is read. A reader that stops early, as `head`
 // does, is not an error. If the output cannot be written, for example to a full disk, the exit code is 74.
 describe('a slow reader', { timeout: 120_000 }, () => {
   test('of a long console', async () => {
@@ -127,7 +127,7 @@ test('what cannot be written is no success', needs('Linux'), async () => {
   expect({ code, said }).toEqual({ code: 74, said: why });
 });
 
-// Behaviour 221: If a bug makes a command end before it has finished its work, the command says so and exits with 70,
+// Behaviour 222: If a bug makes a command end before it has finished its work, the command says so and exits with 70,
 // never with 0.
 test('nothing left to wait for, and not at its end', async () => {
   const timers = `

@@ -35,7 +35,7 @@ async function tried(...argv: string[]) {
   return { said, code };
 }
 
-// Behaviour 219: If nothing has been set up, every command that needs a builder gives the same advice: run
+// Behaviour 220: If nothing has been set up, every command that needs a builder gives the same advice: run
 // `linuxkit-builder up`.
 test.each([
   [Exit.config, ['start']],

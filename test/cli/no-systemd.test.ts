@@ -47,7 +47,7 @@ describe('without systemd', needs(hiding), () => {
     });
   }
 
-  // Behaviour 200: On a Linux system without systemd, `configure --autostart` and `doctor` warn that nothing will
+  // Behaviour 201: On a Linux system without systemd, `configure --autostart` and `doctor` warn that nothing will
   // start the daemon. systemctl is not called.
   test('configure and doctor say that nothing starts the daemon', () => {
     const configured = run('configure', '--no-root', '--autostart');

@@ -94,7 +94,7 @@ test('a byte order mark before the settings is no fault', () => {
   });
 });
 
-// Behaviour 224: A user without an entry in the system's user database cannot have a builder, and `configure` says
+// Behaviour 225: A user without an entry in the system's user database cannot have a builder, and `configure` says
 // so. Every other command works for such a user, or says why it cannot, even without the variable `HOME`.
 describe('a user without an entry in the user database', needs('root'), () => {
   const run = (env: NodeJS.ProcessEnv, ...argv: string[]) =>
@@ -202,7 +202,7 @@ test('a chroot without /dev is named as that', needs(hiding), () => {
 /** What runs a program as the first process of a container. */
 const asFirst = ['-pf', '--mount-proc', '--kill-child', process.execPath] as const;
 
-// Behaviour 225: A daemon that is the first process of a container is found and stopped like any other. As a
+// Behaviour 226: A daemon that is the first process of a container is found and stopped like any other. As a
 // container's first process, `start` starts no daemon, because the daemon would end with it, and tells you to run
 // `daemon` instead.
 test(
@@ -266,7 +266,7 @@ test('a folder for temporary files that is not there is named where one is neede
   expect(readFileSync(rig.layout.sshConfig, 'utf8')).toContain('BindInterface');
 });
 
-// Behaviour 222: A umask that denies you access to your own files, or a working directory that no longer exists, does
+// Behaviour 223: A umask that denies you access to your own files, or a working directory that no longer exists, does
 // not stop any command.
 describe('what a shell hands down', () => {
   const inShell = (script: string) => {
@@ -309,7 +309,7 @@ describe('what a shell hands down', () => {
     what: "flock, ssh, ps and QEMU in the system's own places",
     isMet: ['flock', 'ssh', 'ps', qemu].every((name) => tryProgram(name, systemPath) !== undefined),
   };
-  // Behaviour 223: Without a `PATH`, or with one that names no absolute directory, every command finds its programs
+  // Behaviour 224: Without a `PATH`, or with one that names no absolute directory, every command finds its programs
   // where a login shell would.
   test.each(['unset PATH', 'export PATH=', 'export PATH=:', 'export PATH=bin:.'])(
     '%s',

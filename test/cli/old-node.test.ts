@@ -28,7 +28,7 @@ function refusal(node: string, argv: readonly string[], options: readonly string
   return { status, stdout, stderr };
 }
 
-// Behaviour 209: If Node is too old, the program says in one sentence what is needed, and exits with 69. launchd and
+// Behaviour 210: If Node is too old, the program says in one sentence what is needed, and exits with 69. launchd and
 // systemd do not retry.
 test.each(commands)('%s %s where Node says that it is old', (...argv) => {
   const version = '18.20.8';

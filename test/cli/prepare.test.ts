@@ -106,7 +106,7 @@ test('settings that cannot be read are no bug, and change nothing', async () => 
   expect(() => statSync(layout.root)).toThrow('ENOENT');
 });
 
-// Behaviour 216: Members of a declared builder's group can control its daemon, and can do nothing else: keys, disk
+// Behaviour 217: Members of a declared builder's group can control its daemon, and can do nothing else: keys, disk
 // and logs belong to the daemon's account. If a member runs a command that needs one of these files, the command
 // names the file and its owner.
 test('with --shared the socket is the group’s, and nothing else', async () => {

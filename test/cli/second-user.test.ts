@@ -50,9 +50,9 @@ function tried(...argv: string[]) {
   return { code: status, out: stdout, said: `${stdout}${stderr}` };
 }
 
-// Behaviour 205: If this machine's builder belongs to another user, commands say that you can already use it, and do
+// Behaviour 206: If this machine's builder belongs to another user, commands say that you can already use it, and do
 // not tell you to set one up. `up` refuses before it makes anything.
-// Behaviour 206: `list` shows another user's builder; if you are not allowed to look into its directory, it shows the
+// Behaviour 207: `list` shows another user's builder; if you are not allowed to look into its directory, it shows the
 // phase `unknown`.
 describe('beside a builder of root', needs('root'), () => {
   test('up makes nothing', () => {

@@ -130,7 +130,7 @@ describe('the screen of a builder that is ready', () => {
     expect(lines.join('\n')).toContain('  bypass     3 connections from eve');
   });
 
-  // Behaviour 207: After an upgrade, builds keep working, or `status` names the one command that is needed. The disk
+  // Behaviour 208: After an upgrade, builds keep working, or `status` names the one command that is needed. The disk
   // stays as it was.
   test('says that the daemon runs the program of before an upgrade, and what ends that', () => {
     const told = (release: string, job?: Screen['job']) =>

@@ -95,7 +95,7 @@ function machine(...installed: readonly string[]) {
 const everything = [...programs, 'nix-build'];
 const steps = ['image build', 'configure', 'start', 'wait'];
 
-// Behaviour 204: `up` does everything that is needed to get from nothing to a first build in the guest, and does
+// Behaviour 205: `up` does everything that is needed to get from nothing to a first build in the guest, and does
 // nothing twice. If programs are missing, `up` names them and the command that installs them; `up --install` installs
 // them.
 test('goes all the way, and shows what was built', async () => {
@@ -126,7 +126,7 @@ test('makes no image where the settings name one', async () => {
   expect(here.performed).toEqual(steps.slice(1));
 });
 
-// Behaviour 205: If this machine's builder belongs to another user, commands say that you can already use it, and do
+// Behaviour 206: If this machine's builder belongs to another user, commands say that you can already use it, and do
 // not tell you to set one up. `up` refuses before it makes anything.
 test('refuses before it makes anything where another user has a builder', async () => {
   using here = machine(...everything);

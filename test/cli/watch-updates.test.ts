@@ -50,7 +50,7 @@ const watch = (options: Partial<WatchOptions> = {}) =>
 const look = () => `image update --check --quiet --directory ${layout.root}`;
 const update = () => `image update --quiet --directory ${layout.root}`;
 
-// Behaviour 158: Unless `imageUpdates` is `off`, the daemon checks Debian's security archive for newer packages once
+// Behaviour 159: Unless `imageUpdates` is `off`, the daemon checks Debian's security archive for newer packages once
 // a day, but not on battery. With `auto`, it also makes a new image while no client is in the guest, and the next
 // start uses that image.
 describe('the daemon looks for newer packages', () => {

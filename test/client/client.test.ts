@@ -54,7 +54,7 @@ beforeAll(async () => {
   }
 });
 
-// Behaviour 227: A command that only talks to the daemon loads neither the daemon's own code, nor a VM program's
+// Behaviour 228: A command that only talks to the daemon loads neither the daemon's own code, nor a VM program's
 // driver, nor the code that writes the daemon's log.
 test.each(clients)('%s', (name) => {
   const loaded = loads.get(`src/${name}.ts`) ?? new Map<string, number>();

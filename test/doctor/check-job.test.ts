@@ -50,7 +50,7 @@ describe('the files of the login job', needs('root'), () => {
     },
   );
 
-  // Behaviour 201: If a daemon that systemd starts at login would end when you log out, `configure` and `doctor` say
+  // Behaviour 202: If a daemon that systemd starts at login would end when you log out, `configure` and `doctor` say
   // so, and name the command that keeps it running.
   test.each([
     ['no', true],
@@ -165,7 +165,7 @@ describe('a job whose program is gone', needs('root'), () => {
     expect(await findings(rig, rig.env)).toMatchObject([{ name: 'login job', kind: 'good' }]);
   });
 
-  // Behaviour 195: If the program was uninstalled without `unconfigure`, its login job says so once at each login, in
+  // Behaviour 196: If the program was uninstalled without `unconfigure`, its login job says so once at each login, in
   // its log or in systemd's journal, and exits. `doctor` of the next installation finds that job, and `doctor --fix`
   // repairs or removes it.
   test.each(['launchd', 'systemd'] as const)(

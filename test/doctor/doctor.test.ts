@@ -337,7 +337,7 @@ describe('doctor finds', needs('root'), () => {
     }
   });
 
-  // Behaviour 191: `doctor` finds anything that prints text before the answer of the guest's Nix, quotes that text, and
+  // Behaviour 192: `doctor` finds anything that prints text before the answer of the guest's Nix, quotes that text, and
   // names what could have printed it, such as a script in place of ssh, or a shell that ssh runs on this machine.
   test.each([
     ['a script in the place of ssh', 'echo Hello; ', '', 'printed-by-ssh', '/ssh'],

@@ -19,7 +19,7 @@ describe('who listens on a port', () => {
     expect(listeningInodes(table, 80)).toEqual([]);
   });
 
-  // Behaviour 172: No control sequence, and nothing that hides or reorders text, reaches a terminal, `status.json` or
+  // Behaviour 173: No control sequence, and nothing that hides or reorders text, reaches a terminal, `status.json` or
   // a saved incident, whether it comes from the guest, another user's process or a mirror. Two things are not
   // filtered: what a session in the guest prints, as with `ssh` or `debug`, and the logs of builds, which belong to
   // Nix.

@@ -11,6 +11,7 @@ export const fourthRow: VmProgram = {
   console: { form: 'append', device: { 'x86_64-linux': 'hvc3', 'aarch64-linux': 'hvc3' } },
   agent: 'vsock',
   ssh: 'network',
+  bootsParts: false,
   pausesOnFullDisk: false,
   givesBack: { memory: [], disk: false },
   suspends: [],

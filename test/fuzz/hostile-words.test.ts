@@ -31,7 +31,7 @@ async function settled(asked: readonly Promise<unknown>[], clock: FakeClock) {
   return all;
 }
 
-// Behaviour 171: Whatever the guest's agent, QEMU or a client of the control socket sends, and however long or deeply
+// Behaviour 172: Whatever the guest's agent, QEMU or a client of the control socket sends, and however long or deeply
 // nested it is, at worst one request fails, and the daemon carries on.
 describe('a guest agent in step', () => {
   const forms = [

@@ -99,7 +99,7 @@ describe('shutdown', () => {
     await asked;
   });
 
-  // Behaviour 171: Whatever the guest's agent, QEMU or a client of the control socket sends, and however long or
+  // Behaviour 172: Whatever the guest's agent, QEMU or a client of the control socket sends, and however long or
   // deeply nested it is, at worst one request fails, and the daemon carries on.
   test('a refusal that is nested deeply, or long, or for a terminal, is one, and the next request is answered', async () => {
     let desc: unknown = '\u001b[2J\u009b31mno\u202e\nlinuxkit-builder: run this';

@@ -89,7 +89,7 @@ describe('what a guest does when nobody uses it', () => {
       ran: ['grep', 'sync', 'df'],
     }));
 
-  // Behaviour 243: A build directory that `debug` keeps is opened again without another build, and `status` counts
+  // Behaviour 244: A build directory that `debug` keeps is opened again without another build, and `status` counts
   // it. It is deleted by `gc`, or once nobody has opened it for 7 days.
   test('deletes directories of failed builds that are older than 7 days', () => {
     const day = 86_400;
@@ -161,7 +161,7 @@ describe('a collection', () => {
     expect(leftOver()).toEqual([]);
   });
 
-  // Behaviour 243: A build directory that `debug` keeps is opened again without another build, and `status` counts
+  // Behaviour 244: A build directory that `debug` keeps is opened again without another build, and `status` counts
   // it. It is deleted by `gc`, or once nobody has opened it for 7 days.
   test('deletes the directories of failed builds where all is to go, and no build runs', () => {
     const builds = join(root, 'nix/var/nix/builds/nix-1-2/build');

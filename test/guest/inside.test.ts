@@ -31,7 +31,7 @@ describe('what the guest says of itself', () => {
     expect(readInside(['root', ...lines, ...df].join('\n'))).toMatchObject({ givesBack }),
   );
 
-  // Behaviour 243: A build directory that `debug` keeps is opened again without another build, and `status` counts
+  // Behaviour 244: A build directory that `debug` keeps is opened again without another build, and `status` counts
   // it. It is deleted by `gc`, or once nobody has opened it for 7 days.
   test('directories of failed builds, of which the size is known', () =>
     expect(readInside(['kept 4', 'kept 1024', 'kept ', 'kept x', ...df].join('\n'))?.kept).toEqual({

@@ -19,7 +19,7 @@ function ringOf(texts: readonly string[]): Buffer {
 const unread = (written: readonly string[], known: readonly string[]) =>
   unreadInRing(ringOf(written), known);
 
-// Behaviour 230: No line of the console ring is shown twice, and lost lines are reported, even if more than 64 KiB of
+// Behaviour 231: No line of the console ring is shown twice, and lost lines are reported, even if more than 64 KiB of
 // one repeated byte comes between two lines, or if the daemon is killed. There is one exception: if 64 KiB is followed
 // by exactly the same 64 KiB, whatever it contains, the repetition is not noticed.
 describe('lines of a ring that are not in the log', () => {

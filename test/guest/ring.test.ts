@@ -244,7 +244,7 @@ describe('a writer that was faster', () => {
   });
 });
 
-// Behaviour 230: No line of the console ring is shown twice, and lost lines are reported, even if more than 64 KiB of
+// Behaviour 231: No line of the console ring is shown twice, and lost lines are reported, even if more than 64 KiB of
 // one repeated byte comes between two lines, or if the daemon is killed. There is one exception: if 64 KiB is followed
 // by exactly the same 64 KiB, whatever it contains, the repetition is not noticed.
 describe('more than a ring of one byte', () => {
@@ -455,7 +455,7 @@ describe('a ring that is silent', () => {
   test('and no more often where its last words have no known place', async () =>
     expect(await looks(410_000)).toBeLessThanOrEqual(210));
 
-  // Behaviour 231: While the guest is ready, a silent console ring is read only with the daemon's other checks, every
+  // Behaviour 232: While the guest is ready, a silent console ring is read only with the daemon's other checks, every
   // 5 s. After output, the ring is read twenty times a second for two seconds.
   test('is left alone once nobody is in a hurry, until it speaks', async () => {
     const clock = new FakeClock();

@@ -128,6 +128,16 @@ describe('an image', () => {
     ]);
   });
 
+  test('has its root at the place that its manifest says, behind an initrd without it', async () => {
+    const { manifest } = await build(await newLock());
+    const initrd = readFileSync(`${prefix()}-initrd.img`);
+    const { stage1 = 0, at = 0, size = 0 } = manifest.root ?? {};
+    expect(at % 4096).toBe(0);
+    expect(initrd.subarray(at, at + size)).toEqual(unpackCpio(initrd).get('root.squashfs')?.data);
+    const names = [...unpackCpio(initrd).keys()];
+    expect([...unpackCpio(initrd.subarray(0, stage1)).keys()]).toEqual(names.slice(0, -1));
+  });
+
   test('has the root that the recipe says, owned by root', async () => {
     await build(await newLock());
     const root = await rootOf(readFileSync(`${prefix()}-initrd.img`));
@@ -255,7 +265,7 @@ describe('a second build', () => {
   });
 });
 
-// Behaviour 161: A package in the lock file is fetched by its hash, however old the mirror's package list is. Other
+// Behaviour 162: A package in the lock file is fetched by its hash, however old the mirror's package list is. Other
 // versions are chosen only for packages that the mirrors no longer have, and for packages that depend on exactly
 // those versions; a message says so.
 describe('a package that the mirror has no longer', () => {
@@ -555,7 +565,7 @@ describe('leaves what was there, and nothing half, after', () => {
     }
   });
 
-  // Behaviour 167: A `mksquashfs` that is too old, or that lacks something that is needed, is rejected before
+  // Behaviour 168: A `mksquashfs` that is too old, or that lacks something that is needed, is rejected before
   // anything is fetched. An image is made only from a complete root file system, even if `mksquashfs` reports success
   // for an incomplete one.
   test('a mksquashfs that cannot make it, before anything is fetched', async () => {

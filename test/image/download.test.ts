@@ -181,7 +181,7 @@ describe('a download that breaks off', () => {
     expect(filesThere()).toHaveLength(1);
   });
 
-  // Behaviour 170: A download is never written through a link that somebody has put in its place.
+  // Behaviour 171: A download is never written through a link that somebody has put in its place.
   test('is begun anew where somebody has put a link in its place', async () => {
     const theirs = join(directory, 'downloading-theirs');
     writeFileSync(theirs, 'precious');

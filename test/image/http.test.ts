@@ -45,7 +45,7 @@ const refusedAs = (message: RegExp) => ({
   failure: { kind: 'mirror-refused', message: expect.stringMatching(message) as string },
 });
 
-// Behaviour 162: If a mirror is busy or breaks off a download, the program tries again, after the delay that the
+// Behaviour 163: If a mirror is busy or breaks off a download, the program tries again, after the delay that the
 // mirror asks for. A final refusal, or a web page in place of a file, is reported at once.
 describe('a mirror that is busy', () => {
   test.each([408, 425, 429, 500, 502, 503, 504])('with %i is asked again', async (code) => {
@@ -125,7 +125,7 @@ test('a text that is too long is not read to its end', async () => {
   await expect(get('file')).rejects.toMatchObject(refusedAs(/is larger than such a file/));
 });
 
-// Behaviour 163: A mirror can neither keep the program busy forever nor fill the disk. It can redirect to this
+// Behaviour 164: A mirror can neither keep the program busy forever nor fill the disk. It can redirect to this
 // machine or to a private network only if it is there itself.
 describe('a part', () => {
   const part = (range: string) => status(206, { 'content-range': range });

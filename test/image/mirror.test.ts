@@ -132,10 +132,10 @@ test.each(['http://u:s3cret@m.test/debian', 'ftp://u:s3cret@m.test/x', 'http://u
   },
 );
 
-// Behaviour 165: If a mirror from this machine's apt sources does not serve the Debian releases that the image needs,
+// Behaviour 166: If a mirror from this machine's apt sources does not serve the Debian releases that the image needs,
 // for example because it is dead or requires a login, the next one is used, and in the end the default one. `image
 // build` says which one it uses, and why.
-// Behaviour 166: Credentials in the address of a mirror are never shown or kept.
+// Behaviour 167: Credentials in the address of a mirror are never shown or kept.
 describe('among those of apt the first that serves is taken', () => {
   const serves =
     (...good: string[]) =>

@@ -9,9 +9,9 @@ const through = (env: Record<string, string>, apt = '', to = url) => {
   return proxy === undefined ? 'straight' : `${proxy.url.host} ${proxy.from}`;
 };
 
-// Behaviour 168: Proxies that are set in the environment or in apt's configuration are used, with their exceptions.
+// Behaviour 169: Proxies that are set in the environment or in apt's configuration are used, with their exceptions.
 // If a proxy is wrong, the message names it.
-// Behaviour 169: An https mirror's certificate is checked against the system's certificate authorities and against
+// Behaviour 170: An https mirror's certificate is checked against the system's certificate authorities and against
 // those that the environment names. If a certificate is wrong, the message names it.
 test.each([
   [{}, url, 'straight'],

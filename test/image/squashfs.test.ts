@@ -62,7 +62,7 @@ test("this machine's tool has been tried", async () => {
   expect(await findSquashfsTool()).toMatchObject({ tool: 'mksquashfs' });
 });
 
-// Behaviour 167: A `mksquashfs` that is too old, or that lacks something that is needed, is rejected before anything
+// Behaviour 168: A `mksquashfs` that is too old, or that lacks something that is needed, is rejected before anything
 // is fetched. An image is made only from a complete root file system, even if `mksquashfs` reports success for an
 // incomplete one.
 describe('a tool is unfit', () => {

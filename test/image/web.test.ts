@@ -54,9 +54,9 @@ const failsAs = (kind: string, message: RegExp) => ({
   failure: { kind, message: expect.stringMatching(message) as string },
 });
 
-// Behaviour 168: Proxies that are set in the environment or in apt's configuration are used, with their exceptions.
+// Behaviour 169: Proxies that are set in the environment or in apt's configuration are used, with their exceptions.
 // If a proxy is wrong, the message names it.
-// Behaviour 169: An https mirror's certificate is checked against the system's certificate authorities and against
+// Behaviour 170: An https mirror's certificate is checked against the system's certificate authorities and against
 // those that the environment names. If a certificate is wrong, the message names it.
 describe("an https mirror of one's own", () => {
   test.each(['SSL_CERT_FILE', 'NIX_SSL_CERT_FILE', 'NODE_EXTRA_CA_CERTS'])(
@@ -140,7 +140,7 @@ async function slowServer() {
   return { port: Number(port), letGo: () => child.kill('SIGCONT') };
 }
 
-// Behaviour 164: Of a mirror's addresses, the one that answers first is used, even if it is slow and the others do
+// Behaviour 165: Of a mirror's addresses, the one that answers first is used, even if it is slow and the others do
 // not answer at all.
 describe('a mirror with several addresses', needs('Linux'), () => {
   const asked = (port: number) => {

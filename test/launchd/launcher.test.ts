@@ -129,7 +129,7 @@ describe('the launcher', { timeout: 60_000 }, () => {
     expect(run.said()).toContain(`${values.named} is too old; trying ${values.node}.`);
   });
 
-  // Behaviour 209: If Node is too old, the program says in one sentence what is needed, and exits with 69. launchd
+  // Behaviour 210: If Node is too old, the program says in one sentence what is needed, and exits with 69. launchd
   // and systemd do not retry.
   test('leaves with 0 when both are too old, so that launchd does not try again for ever', async () => {
     for (const node of [values.named, values.node]) script(node, 'exit 69');
@@ -187,7 +187,7 @@ describe('the launcher', { timeout: 60_000 }, () => {
     expect(await launch(0).ended).toBe(70);
   });
 
-  // Behaviour 195: If the program was uninstalled without `unconfigure`, its login job says so once at each login, in
+  // Behaviour 196: If the program was uninstalled without `unconfigure`, its login job says so once at each login, in
   // its log or in systemd's journal, and exits. `doctor` of the next installation finds that job, and `doctor --fix`
   // repairs or removes it.
   test('says so where `start` looks, too', async () => {

@@ -90,7 +90,7 @@ function run(answer?: string, script = smoke): string {
 }
 const byRoot = () => readFileSync(at('sudo'), 'utf8').split('\n').filter(Boolean);
 
-// Behaviour 238: The smoke test for a Mac (`scripts/smoke-macos`) prints a report that contains none of the user's
+// Behaviour 239: The smoke test for a Mac (`scripts/smoke-macos`) prints a report that contains none of the user's
 // names, keys or paths. It leaves nothing behind, and asks at the terminal before it uses sudo.
 test('nobody at a terminal: no sudo', () => {
   expect(run()).toContain("skipped  root's part by sudo, and back (nobody is asked)");

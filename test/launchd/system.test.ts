@@ -30,7 +30,7 @@ async function systemRig() {
 }
 
 describe('with launchd', { ...needs('root'), timeout: 120_000 }, () => {
-  // Behaviour 196: With `configure --system`, launchd or systemd starts the daemon at boot, without a login and as
+  // Behaviour 197: With `configure --system`, launchd or systemd starts the daemon at boot, without a login and as
   // its owner. Only the job's file belongs to root.
   test('a job of the system, from configure to unconfigure', async () => {
     await using rig = await systemRig();
@@ -67,7 +67,7 @@ describe('with launchd', { ...needs('root'), timeout: 120_000 }, () => {
     expect(rig.snapshot()).toEqual(before);
   });
 
-  // Behaviour 197: A job for the daemon that a Nix configuration or a person has declared is never rewritten. `start`
+  // Behaviour 198: A job for the daemon that a Nix configuration or a person has declared is never rewritten. `start`
   // and `stop` use it, and `status`, `doctor` and `configure` say who declared it and how to restart it.
   test('a job that nix-darwin declares', async () => {
     await using rig = await systemRig();

@@ -134,7 +134,7 @@ describe('with systemd', { timeout: 60_000 }, () => {
     ]);
   });
 
-  // Behaviour 196: With `configure --system`, launchd or systemd starts the daemon at boot, without a login and as
+  // Behaviour 197: With `configure --system`, launchd or systemd starts the daemon at boot, without a login and as
   // its owner. Only the job's file belongs to root.
   test('a unit of the system, from configure to unconfigure', needs('root'), async () => {
     using rig = await rigOf();
@@ -183,9 +183,9 @@ describe('with systemd', { timeout: 60_000 }, () => {
     ]);
   });
 
-  // Behaviour 197: A job for the daemon that a Nix configuration or a person has declared is never rewritten. `start`
+  // Behaviour 198: A job for the daemon that a Nix configuration or a person has declared is never rewritten. `start`
   // and `stop` use it, and `status`, `doctor` and `configure` say who declared it and how to restart it.
-  // Behaviour 208: After an upgrade, `restart` replaces the daemon with one of the new release, through launchd or
+  // Behaviour 209: After an upgrade, `restart` replaces the daemon with one of the new release, through launchd or
   // systemd if they run it. If root owns the job, as it owns each job that starts at boot, `restart` restarts only
   // the guest, and names the command that restarts the daemon.
   test('a unit that a configuration declares', async () => {
@@ -242,7 +242,7 @@ ExecStart=${command.map((each) => `"${each}"`).join(' ')}
     ]);
   });
 
-  // Behaviour 195: If the program was uninstalled without `unconfigure`, its login job says so once at each login, in
+  // Behaviour 196: If the program was uninstalled without `unconfigure`, its login job says so once at each login, in
   // its log or in systemd's journal, and exits. `doctor` of the next installation finds that job, and `doctor --fix`
   // repairs or removes it.
   test('a program that is gone is not tried again and again', async () => {
@@ -259,7 +259,7 @@ ExecStart=${command.map((each) => `"${each}"`).join(' ')}
     }
   });
 
-  // Behaviour 194: A login job still starts the daemon after an upgrade of Node or of this program has deleted the
+  // Behaviour 195: A login job still starts the daemon after an upgrade of Node or of this program has deleted the
   // old version's directory, because the job uses a path that the package manager keeps. If there is no such path, or
   // if it no longer exists, the job uses the path that was valid when the job was made; `doctor` finds a job whose
   // paths are all gone.
@@ -336,7 +336,7 @@ ExecStart=${command.map((each) => `"${each}"`).join(' ')}
     },
   );
 
-  // Behaviour 193: A daemon started by hand exits if its settings are wrong, even if the terminal has variables that
+  // Behaviour 194: A daemon started by hand exits if its settings are wrong, even if the terminal has variables that
   // launchd or systemd sets for its jobs. A daemon started by launchd or systemd keeps running, and reports what is
   // wrong.
   test('a daemon by hand is none of systemd’s, in a terminal that is', async () => {

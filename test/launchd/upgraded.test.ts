@@ -18,7 +18,7 @@ const upgrade = (version: string) => {
   writeFileSync(file, JSON.stringify({ ...described, version }));
 };
 
-// Behaviour 208: After an upgrade, `restart` replaces the daemon with one of the new release, through launchd or
+// Behaviour 209: After an upgrade, `restart` replaces the daemon with one of the new release, through launchd or
 // systemd if they run it. If root owns the job, as it owns each job that starts at boot, `restart` restarts only the
 // guest, and names the command that restarts the daemon.
 test.each([

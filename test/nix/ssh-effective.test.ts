@@ -27,7 +27,7 @@ test("somebody else's options are told from ours, by what ssh itself makes of bo
   expect(strayOptions(alone, alone)).toEqual([]);
 });
 
-// Behaviour 192: `doctor` names the environment variables that your ssh, or root's, would send to the guest, except
+// Behaviour 193: `doctor` names the environment variables that your ssh, or root's, would send to the guest, except
 // those for language and colours. It does not show their values.
 test('what is sent to the guest is told by its name alone', async () => {
   const text = 'Host *\n SendEnv AWS_* LANG\n SendEnv LC_*\n SetEnv TOKEN=hush B="a FOO=c"\n';

@@ -117,7 +117,7 @@ describe('the ssh configuration, as ssh reads it', () => {
     );
   });
 
-  // Behaviour 188: Builds still work if the user's own ssh configuration has an option that one of this machine's ssh
+  // Behaviour 189: Builds still work if the user's own ssh configuration has an option that one of this machine's ssh
   // programs does not know. None of our options prevents an older ssh from reaching any host.
   test("is not spoilt by other people's settings, above all by Host *", async () => {
     const spoilers = [

@@ -49,7 +49,7 @@ async function listing(file: string, host = 'nix-linuxkit'): Promise<string> {
   return ran.stdout;
 }
 
-// Behaviour 189: If an ssh option that older versions of ssh do not know is set for every host, our lines reset it
+// Behaviour 190: If an ssh option that older versions of ssh do not know is set for every host, our lines reset it
 // for the guest, provided that each ssh on this machine knows it. Otherwise, `configure` and `doctor` name the
 // option, the file and the line.
 describe('an option for every host that is newer than our oldest ssh', needs(newSsh), () => {

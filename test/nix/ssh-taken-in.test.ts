@@ -68,7 +68,7 @@ async function configure(): Promise<boolean | undefined> {
 const others = 'Host *.example\n  User me\n';
 type Words = (ours: string, now: string) => string;
 
-// Behaviour 187: The program asks ssh itself whether the user's configuration leads to the guest, so a mention in a
+// Behaviour 188: The program asks ssh itself whether the user's configuration leads to the guest, so a mention in a
 // comment, or for another host, does not count. If the configuration leads there, it is left as it is, however and
 // wherever it names the guest.
 describe('the configuration of ssh leads to the guest, and is left as it is', () => {

@@ -48,7 +48,7 @@ describe('a derivation as it is in the store', () => {
   ])('%j is none', (text) => expect(parseStored(text)).toBeUndefined());
 });
 
-// Behaviour 241: `debug` accepts any derivation that can be built in the guest, and says why if it refuses another.
+// Behaviour 242: `debug` accepts any derivation that can be built in the guest, and says why if it refuses another.
 describe('what is to be debugged', () => {
   test('comes with the outputs of others that it wants, and with its sources', () => {
     const outputs = `("dev","${at('lib-dev')}","",""),("out","${at('lib')}","","")`;

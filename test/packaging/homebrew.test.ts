@@ -163,7 +163,7 @@ async function install(release: string): Promise<void> {
     link(join(libexec, 'bin', name), `brew/bin/${name}`);
 }
 
-// Behaviour 218: The Homebrew formula is made from what npm says about the published package, and its steps install
+// Behaviour 219: The Homebrew formula is made from what npm says about the published package, and its steps install
 // the program with its two dependencies. The login job survives an upgrade, because it uses the path that Homebrew
 // keeps across versions.
 describe('the formula', () => {

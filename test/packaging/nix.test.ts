@@ -118,7 +118,7 @@ describe('the files of Nix', needs(evaluator), () => {
     expect(instantiate('--parse', join(root, name))).toMatchObject({ status: 0, err: '' });
   });
 
-  // Behaviour 211: The flake fetches each package that package-lock.json names from npm's registry, and checks it
+  // Behaviour 212: The flake fetches each package that package-lock.json names from npm's registry, and checks it
   // against its digest in that file. Without the file `packaging/nix/registry`, which contains the registry's
   // address, evaluation fails with a message that says how to get that file.
   test('each entry of the lock gets the address that npm would fetch', () => {
@@ -362,9 +362,9 @@ function checkedOptions(sets: readonly Set[], types: Types): string[] {
     });
 }
 
-// Behaviour 212: The nix-darwin, NixOS and home-manager modules set only options that exist, and put no key into the
+// Behaviour 213: The nix-darwin, NixOS and home-manager modules set only options that exist, and put no key into the
 // Nix store.
-// Behaviour 213: With nix-darwin and NixOS, the job runs under an account of its own. On nix-darwin, the job's plist
+// Behaviour 214: With nix-darwin and NixOS, the job runs under an account of its own. On nix-darwin, the job's plist
 // stays the same through upgrades, so activation interrupts no build.
 describe('the module for nix-darwin', needs(evaluator), () => {
   test.each([
@@ -721,9 +721,9 @@ echo "ssh-ed25519 ${'A'.repeat(68)}"`,
   };
 }
 
-// Behaviour 214: Activating the nix-darwin module a second time changes nothing. Switching the module off restores
+// Behaviour 215: Activating the nix-darwin module a second time changes nothing. Switching the module off restores
 // the machine to what it was, and leaves another user's builder alone.
-// Behaviour 215: If the machine has a builder that was not declared by the nix-darwin or NixOS module, the module
+// Behaviour 216: If the machine has a builder that was not declared by the nix-darwin or NixOS module, the module
 // leaves that builder and its files as they are, and names the remedy. On nix-darwin, the activation fails; on NixOS,
 // the service does not start.
 test('activation of nix-darwin, twice, and then off', needs(evaluator), () => {

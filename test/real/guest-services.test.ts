@@ -13,17 +13,17 @@ import { BuilderRig } from './rig.ts';
 
 // Behaviour 65: Connections to the guest are opened one after the other, so that none is lost on a network that
 // cannot take several at once.
-// Behaviour 239: Nix's login reaches the guest's nix-daemon without starting a Nix program in the guest. nix-daemon
+// Behaviour 240: Nix's login reaches the guest's nix-daemon without starting a Nix program in the guest. nix-daemon
 // trusts the connection as much as it trusts the user who logged in.
 // Behaviour 128: The daemon asks the guest's kernel whether freed memory and disk space return to the host. If memory
 // does not return, `status` and `doctor` say what will free it.
 // Behaviour 129: If the guest is away, `gc` and `trim` bring it back, and say so. `gc` waits until no clients are in
 // the guest, and what it frees returns to the host.
-// Behaviour 240: `debug` opens a shell in a failed build the way Nix ran it: in its directory, as its user, and with
+// Behaviour 241: `debug` opens a shell in a failed build the way Nix ran it: in its directory, as its user, and with
 // its environment, network and view of the store. Nothing that the shell builds enters the store.
-// Behaviour 243: A build directory that `debug` keeps is opened again without another build, and `status` counts it.
+// Behaviour 244: A build directory that `debug` keeps is opened again without another build, and `status` counts it.
 // It is deleted by `gc`, or once nobody has opened it for 7 days.
-// Behaviour 242: `debug` works whatever characters the names of the state directory and of the directory for
+// Behaviour 243: `debug` works whatever characters the names of the state directory and of the directory for
 // temporary files contain.
 // Behaviour 140: If `extraSystems` names `i686-linux`, `configure` offers that system to Nix, unless a program for it
 // was tried in the guest and failed. If the guest later cannot run such programs, `status`, `doctor` and `explain` say

@@ -63,11 +63,11 @@ while read -r line <&3; do
 done
 `;
 
-// Behaviour 174: Builds with a network, such as those that download a source (fixed-output derivations), cannot reach
+// Behaviour 175: Builds with a network, such as those that download a source (fixed-output derivations), cannot reach
 // the host's loopback interface, by IPv4 or IPv6, except for the ports in `hostPorts`. If `buildsReachLan` is `false`,
 // they cannot reach private networks (10/8, 172.16/12, 192.168/16 and 100.64/10) either. Root in the guest can reach
 // all of these.
-// Behaviour 173: No line on the console, whoever wrote it, is enough to make the daemon stop a guest that was ready:
+// Behaviour 174: No line on the console, whoever wrote it, is enough to make the daemon stop a guest that was ready:
 // the daemon first checks with the guest itself whether the line is true. While the guest is booting, such a line
 // alone is enough.
 test('neither a build nor root in the guest does more than it may', async (context) => {

@@ -9,8 +9,8 @@ import { BuilderRig } from './rig.ts';
 const busySeconds = Number(process.env['LINUXKIT_TEST_BUSY_SECONDS'] ?? '20');
 
 // Behaviour 80: A guest counts as frozen if it shows no sign of life (from its agent, sshd, console, disk or
-// connections) for 20 s. The daemon notices this within 30 s, saves the guest's console and state in
-// `nix-state/incidents`, and restarts the guest.
+// connections) for 20 s. The daemon notices this within 30 s, or within 40 s while nobody uses the guest, saves the
+// guest's console and state in `nix-state/incidents`, and restarts the guest.
 // Behaviour 81: A busy guest is reported as `slow` at worst. It is never restarted for being busy.
 test(
   'a guest that freezes is found within 30 s, kept as evidence and started again; a busy one is left alone',

@@ -24,7 +24,7 @@ function install(file: string, links: Readonly<Record<string, string>>): void {
   }
 }
 
-// Behaviour 194: A login job still starts the daemon after an upgrade of Node or of this program has deleted the old
+// Behaviour 195: A login job still starts the daemon after an upgrade of Node or of this program has deleted the old
 // version's directory, because the job uses a path that the package manager keeps. If there is no such path, or if it
 // no longer exists, the job uses the path that was valid when the job was made; `doctor` finds a job whose paths are
 // all gone.

@@ -144,7 +144,7 @@ describe('the systemd unit', () => {
       expect(text).toContain(`${line}\n`);
   });
 
-  // Behaviour 202: A path that contains a line break is never written to a systemd unit. Instead, another name for
+  // Behaviour 203: A path that contains a line break is never written to a systemd unit. Instead, another name for
   // the file is used, or `configure` refuses.
   test('has no path with a line break: another name is used, or it is refused', () => {
     const odd = '/a\nExecStartPre=/b';
@@ -163,7 +163,7 @@ describe('the systemd unit', () => {
     expect(unfit).toThrow(new Failed(pathUnfit(odd)));
   });
 
-  // Behaviour 194: A login job still starts the daemon after an upgrade of Node or of this program has deleted the
+  // Behaviour 195: A login job still starts the daemon after an upgrade of Node or of this program has deleted the
   // old version's directory, because the job uses a path that the package manager keeps. If there is no such path, or
   // if it no longer exists, the job uses the path that was valid when the job was made; `doctor` finds a job whose
   // paths are all gone.

@@ -206,7 +206,7 @@ describe('each refusal has a sentence and a remedy', () => {
 });
 
 describe('a job of the system', () => {
-  // Behaviour 199: If sudo refuses a command for the job at boot, the program stops there, and neither tries anything
+  // Behaviour 200: If sudo refuses a command for the job at boot, the program stops there, and neither tries anything
   // else nor waits.
   test.each(['start', 'stop'] as const)(
     '%s without root ends at the first refusal',

@@ -227,7 +227,7 @@ eval "$(sed -n 's/^ExecStart=//p' "$job" | sed 's/[$][$]/\\\\$/g')"`,
 const inNix = 'mount --bind "$1" /nix; shift; exec "$@"';
 const nixMounts: readonly Need[] = ['mounts', { path: '/nix' }];
 
-// Behaviour 194: A login job still starts the daemon after an upgrade of Node or of this program has deleted the old
+// Behaviour 195: A login job still starts the daemon after an upgrade of Node or of this program has deleted the old
 // version's directory, because the job uses a path that the package manager keeps. If there is no such path, or if it
 // no longer exists, the job uses the path that was valid when the job was made; `doctor` finds a job whose paths are
 // all gone.

@@ -53,7 +53,7 @@ const owner = (name: string) => ({ name, uid: 501, directory: '/srv/a' });
 const install = (kind: ServiceKind, name: string) =>
   run(jobScript({ kind, tree, text: textFor(kind, name, '/srv/a') }, owner(name)));
 
-// Behaviour 198: Root's part for the job at boot leaves another user's job as it is. If systemd does not accept the
+// Behaviour 199: Root's part for the job at boot leaves another user's job as it is. If systemd does not accept the
 // unit, nothing of the unit remains.
 describe.each(kinds)('with %s', (kind) => {
   test.each(['/srv/b', '/srv/50% of "a" \\ $b', '/srv/<a> & b'])('whose job it is: %s', (state) => {

@@ -117,7 +117,7 @@ describe('root’s part for another user', needs('root', safeNode), () => {
     expect(snapshot(tree)).toEqual(before);
   });
 
-  // Behaviour 183: If a sudoers rule lets a user run root's part, root itself determines the paths, the owner and the
+  // Behaviour 184: If a sudoers rule lets a user run root's part, root itself determines the paths, the owner and the
   // home directory. What the user passes in is checked as strictly as the settings in `config.json`, and a program
   // that others can change is not run.
   test('takes a few values, and knows by itself whose they are', () => {

@@ -90,9 +90,9 @@ describe('as an ordinary user', () => {
     expect(snapshot(rig.tree)).toEqual(before);
   });
 
-  // Behaviour 176: Root runs none of our programs and reads none of the user's files, unless an administrator asks
+  // Behaviour 177: Root runs none of our programs and reads none of the user's files, unless an administrator asks
   // for it (`--root-part`, `--owner-gone`) or root owns the daemon.
-  // Behaviour 177: `configure` and `unconfigure` show a script and have root run exactly that script. The script
+  // Behaviour 178: `configure` and `unconfigure` show a script and have root run exactly that script. The script
   // contains no private key and reads none.
   test('the script that is shown is the one that root runs, word for word', () => {
     using rig = userRig('printf "%s\\0" "$3" >>"$0.ran"; exec "$@"');
@@ -136,7 +136,7 @@ describe('as an ordinary user', () => {
     expect(snapshot(rig.tree)).toEqual(before);
   });
 
-  // Behaviour 182: Without sudo, `configure` and `unconfigure` use doas. Without either, they say how to run the
+  // Behaviour 183: Without sudo, `configure` and `unconfigure` use doas. Without either, they say how to run the
   // script as root.
   test('with doas, where there is no sudo', () => {
     using rig = userRig('exit 1', '');
@@ -189,7 +189,7 @@ describe('as an ordinary user', () => {
     expect(configured.stderr).toContain(`Cannot read ${rig.ssh}`);
   });
 
-  // Behaviour 190: `configure` plans everything before it writes the first file. If any file that it would write
+  // Behaviour 191: `configure` plans everything before it writes the first file. If any file that it would write
   // cannot be read or written, it changes nothing.
   test('where ~/.ssh is not for them to write, nothing is changed', needs('root'), () => {
     using rig = userRig('exec "$@"');

@@ -20,7 +20,7 @@ afterAll(() => program[Symbol.dispose]());
 
 const quoted = (word: string) => `'${word.replaceAll("'", `'\\''`)}'`;
 
-// Behaviour 185: A file that is a mount point is written in place, and later restored in place.
+// Behaviour 186: A file that is a mount point is written in place, and later restored in place.
 describe('what is a mount point', needs('root', 'mounts'), () => {
   const tree = mkdtempSync(join(tmpdir(), 'mounted '));
   afterAll(() => removeTree(tree));

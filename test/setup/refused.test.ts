@@ -29,7 +29,7 @@ function inPlaceOf(path: string): void {
   mkdirSync(path, { recursive: true });
 }
 
-// Behaviour 190: `configure` plans everything before it writes the first file. If any file that it would write cannot
+// Behaviour 191: `configure` plans everything before it writes the first file. If any file that it would write cannot
 // be read or written, it changes nothing.
 describe('a configure that is refused has changed nothing', needs('root'), () => {
   test.each(obstacles)('%s', async (_, kind, put) => {

@@ -39,9 +39,9 @@ const options = (over: Partial<RootOptions>): RootOptions => ({
   ...over,
 });
 
-// Behaviour 176: Root runs none of our programs and reads none of the user's files, unless an administrator asks for
+// Behaviour 177: Root runs none of our programs and reads none of the user's files, unless an administrator asks for
 // it (`--root-part`, `--owner-gone`) or root owns the daemon.
-// Behaviour 177: `configure` and `unconfigure` show a script and have root run exactly that script. The script
+// Behaviour 178: `configure` and `unconfigure` show a script and have root run exactly that script. The script
 // contains no private key and reads none.
 describe("root's part", () => {
   test('is one script, given to sudo as an argument, and shown first with what it is for', async () => {
@@ -69,7 +69,7 @@ describe("root's part", () => {
     expect(await settleRoot(options({ sudo: '/nonexistent' }))).toEqual([]);
   });
 
-  // Behaviour 182: Without sudo, `configure` and `unconfigure` use doas. Without either, they say how to run the
+  // Behaviour 183: Without sudo, `configure` and `unconfigure` use doas. Without either, they say how to run the
   // script as root.
   test.each([
     [

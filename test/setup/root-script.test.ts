@@ -91,7 +91,7 @@ const trees: Readonly<Record<string, () => void>> = {
     ),
 };
 
-// Behaviour 178: Root's script, and the script that undoes it, work under every shell that is used as `/bin/sh`. Once
+// Behaviour 179: Root's script, and the script that undoes it, work under every shell that is used as `/bin/sh`. Once
 // both have run, every file is byte-identical to what it was before, even if the second script was interrupted and
 // run again, or if an earlier version wrote the file.
 describe.each(shells)('under %s', (shell) => {
@@ -204,7 +204,7 @@ function writeAsBefore(): void {
   writeFileSync(paths.installed, `${JSON.stringify(installed, null, 2)}\n`);
 }
 
-// Behaviour 179: Root's script changes nothing if a directory in which it writes is a link, belongs to others or is
+// Behaviour 180: Root's script changes nothing if a directory in which it writes is a link, belongs to others or is
 // writable by others, if a file cannot be written, or if the builder belongs to another user.
 describe("root's script refuses, and changes nothing", () => {
   const refused = (why: string, script = installing()) => {
@@ -236,7 +236,7 @@ describe("root's script refuses, and changes nothing", () => {
   const onMac = (entries: string) => `uname() { echo Darwin; }
 ls() { [ "$1" = -lde ] && printf '%s\\n' "drwxr-xr-x+ 3 root  wheel  96 Jan  2 03:04 $2" ${entries}; }
 ${installing()}`;
-  // Behaviour 180: On macOS, root's scripts and `doctor` also check access control lists, because such a list can let
+  // Behaviour 181: On macOS, root's scripts and `doctor` also check access control lists, because such a list can let
   // others change a directory whose mode is right.
   test.each([
     ['of one user', "' 0: user:ann allow list,add_file,search'"],
@@ -343,7 +343,7 @@ test('links that a user put where root writes whole files are replaced, and not 
   expect(readFileSync(victim, 'utf8')).toBe('theirs');
 });
 
-// Behaviour 185: A file that is a mount point is written in place, and later restored in place.
+// Behaviour 186: A file that is a mount point is written in place, and later restored in place.
 describe('a file that is a mount point', needs('root', 'mounts'), () => {
   const mounted = (script: string, flags = '') => {
     const mounts = [paths.ssh, paths.machines].map(
@@ -388,9 +388,9 @@ test('a removal that was cut short is finished by the next', () => {
   expect(snapshot(tree)).toEqual(before);
 });
 
-// Behaviour 176: Root runs none of our programs and reads none of the user's files, unless an administrator asks for
+// Behaviour 177: Root runs none of our programs and reads none of the user's files, unless an administrator asks for
 // it (`--root-part`, `--owner-gone`) or root owns the daemon.
-// Behaviour 177: `configure` and `unconfigure` show a script and have root run exactly that script. The script
+// Behaviour 178: `configure` and `unconfigure` show a script and have root run exactly that script. The script
 // contains no private key and reads none.
 test('no private key is in what is shown, and none leaves the directory', () => {
   perform(installing());
@@ -427,7 +427,7 @@ test('what others put into the directory of the door stays, and is told', () => 
   expect(readFileSync(join(paths.door, 'theirs'), 'utf8')).toBe('x');
 });
 
-// Behaviour 181: If this machine's `sync` can be given a single file, root's script writes each file to the disk
+// Behaviour 182: If this machine's `sync` can be given a single file, root's script writes each file to the disk
 // before renaming it, so that a power cut does not leave an empty file.
 test('each file is on the disk before it has its name', () => {
   put(paths.machines, 'ssh://a\n');

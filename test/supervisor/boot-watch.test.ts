@@ -118,7 +118,7 @@ test('a guest that says more stages than any boot has fills no record, and says 
   expect(seen).toHaveLength(50);
 });
 
-// Behaviour 173: No line on the console, whoever wrote it, is enough to make the daemon stop a guest that was ready:
+// Behaviour 174: No line on the console, whoever wrote it, is enough to make the daemon stop a guest that was ready:
 // the daemon first checks with the guest itself whether the line is true. While the guest is booting, such a line
 // alone is enough.
 test('a service that ended and was begun anew is told of', () => {

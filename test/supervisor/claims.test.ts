@@ -56,7 +56,7 @@ async function guest(says: { readonly code: number; readonly uptimeS: number } |
   };
 }
 
-// Behaviour 173: No line on the console, whoever wrote it, is enough to make the daemon stop a guest that was ready:
+// Behaviour 174: No line on the console, whoever wrote it, is enough to make the daemon stop a guest that was ready:
 // the daemon first checks with the guest itself whether the line is true. While the guest is booting, such a line
 // alone is enough.
 test.each([

@@ -61,7 +61,7 @@ test('commands are carried out and answered', async () => {
 
 test('only its owner can connect', () => expect(statSync(layout.control).mode & 0o777).toBe(0o600));
 
-// Behaviour 217: The control socket that the group of a declared builder can use accepts requests that control the
+// Behaviour 218: The control socket that the group of a declared builder can use accepts requests that control the
 // guest, and refuses `gc`, `trim` and new keys. The daemon's account has a socket of its own, which accepts
 // everything, however many connections the group holds.
 describe('where its group may ask', () => {

@@ -30,7 +30,7 @@ const guest = (nix: string) => {
   return { facts, said };
 };
 
-// Behaviour 159: If a guest whose Nix lets a build become root, as some old versions do, has used the disk, the owner
+// Behaviour 160: If a guest whose Nix lets a build become root, as some old versions do, has used the disk, the owner
 // is warned until `disk reset` starts a new disk or `disk keep` accepts this one. The guest is asked for the version
 // of its Nix each time it becomes ready.
 test('a disk that was blank and has had no such guest is nothing to tell of', () => {

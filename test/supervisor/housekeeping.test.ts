@@ -96,7 +96,7 @@ describe('a guest that nobody uses', () => {
     expect(asked).toEqual(['tidy', 'trim', 'tidy', 'trim']);
   });
 
-  // Behaviour 243: A build directory that `debug` keeps is opened again without another build, and `status` counts
+  // Behaviour 244: A build directory that `debug` keeps is opened again without another build, and `status` counts
   // it. It is deleted by `gc`, or once nobody has opened it for 7 days.
   test('is tidied every day where nobody comes: what is in it grows old', async () => {
     const { asked, clock, pass } = rig();

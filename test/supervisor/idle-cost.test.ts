@@ -33,7 +33,7 @@ function counted() {
 }
 
 // Behaviour 147: With a ready guest and no client, the daemon runs its checks every 5 s, and no other timer wakes it.
-// Each round checks about ten files without opening any, and asks the guest one question.
+// Each round checks about ten files without opening any, and every third round asks the guest one question.
 // Behaviour 148: Once a minute, and whenever the state directory has changed, the daemon checks which files are in it.
 // On Linux, it reads `/proc/vmstat` every half minute.
 test('a minute with a ready guest and nobody in it', { timeout: 60_000 }, async () => {

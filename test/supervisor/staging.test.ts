@@ -29,6 +29,7 @@ import { withOperationLock } from '../../src/system/lock/lock.ts';
 import type { Log } from '../../src/system/log.ts';
 import { readyIn } from '../model/ready.ts';
 import { vmPrograms } from '../../src/domain/vm-programs.ts';
+import type { Manifest } from '../../src/vm/boot-image.ts';
 import { World } from '../model/world.ts';
 import { needs } from '../needs.ts';
 import { removeTree } from '../remove-tree.ts';
@@ -67,6 +68,30 @@ test('are taken again while nothing has changed', () => {
   expect(statSync(initrd).mode & 0o777).toBe(0o600);
 });
 
+// Behaviour 155: QEMU gets the guest's root as a disk that cannot be written. An emulated x86 guest boots its kernel unpacked.
+test('are the parts of an image that has them, for a program that boots them', () => {
+  const manifest = JSON.parse(readFileSync(image('manifest.json'), 'utf8')) as Manifest;
+  const root = { stage1: 512, at: 1024, size: 512 };
+  const unpacked = { sha256: '', size: 5 };
+  const sums = { ...manifest.files, unpacked };
+  writeFileSync(image('manifest.json'), JSON.stringify({ ...manifest, root, files: sums }));
+  writeFileSync(image('vmlinux'), 'plain');
+  writeFileSync(image('initrd.img'), Buffer.alloc(2048, 7));
+  const { layout } = world;
+  const seedAt = () => readFileSync(layout.initrd).indexOf('070701');
+  expect(lay().parts).toEqual({ isUnpacked: true, root });
+  expect(readFileSync(layout.unpacked, 'utf8')).toBe('plain');
+  expect(readFileSync(layout.rootImage)).toEqual(readFileSync(image('initrd.img')));
+  expect(seedAt()).toBe(512);
+  expect(statSync(layout.initrd).mode & 0o777).toBe(0o600);
+  rmSync(layout.rootImage);
+  expect(files.reuse(input())).toBeUndefined();
+  const whole = lay(input({ row: vmPrograms.hyperkit }));
+  expect(whole.parts).toEqual({ isUnpacked: false, root: undefined });
+  expect(seedAt()).toBe(2048);
+  expect([layout.unpacked, layout.rootImage].filter(existsSync)).toEqual([]);
+});
+
 const touch = (path: string) => utimesSync(path, 1, 1);
 test.each<[string, () => unknown]>([
   ['another image was made', () => world.update()],
@@ -93,7 +118,7 @@ test.each<[string, () => Partial<BootInput>]>([
   ['setting', () => ({ config: { ...world.config, maxJobs: 7 } })],
   ['network', () => ({ guest: { ...userNetwork.guest, gateway: '10.0.2.9' } })],
   ['VM program', () => ({ vm: 'hyperkit' })],
-  ['way to the agent', () => ({ row: { agent: 'vsock', ssh: 'network' } })],
+  ['way to the agent', () => ({ row: { agent: 'vsock', ssh: 'network', bootsParts: true } })],
 ])('nor with another %s', (_, changes) => {
   lay();
   expect(files.reuse(input(changes()))).toBeUndefined();

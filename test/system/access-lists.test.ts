@@ -25,7 +25,7 @@ function says(...entries: string[]) {
 }
 const mac = () => ({ platform: 'darwin', ls, me: 'ann' }) as const;
 
-// Behaviour 180: On macOS, root's scripts and `doctor` also check access control lists, because such a list can let
+// Behaviour 181: On macOS, root's scripts and `doctor` also check access control lists, because such a list can let
 // others change a directory whose mode is right.
 test.each([
   ['user:bob allow list,add_file', 'anything', 'change'],

@@ -33,7 +33,7 @@ describe('a command of this program', () => {
   test('can be pasted where the place has a space in its name', () =>
     expect(ours('start').for('/a b/ä')).toBe("linuxkit-builder start -d '/a b/ä'"));
 
-  // Behaviour 226: Each command that a message tells you to run can be pasted into a shell, whatever characters the
+  // Behaviour 227: Each command that a message tells you to run can be pasted into a shell, whatever characters the
   // paths in it contain.
   test('can be pasted where the place has a quote in its name', () =>
     expect(ours('start').for("/it's")).toBe("linuxkit-builder start -d '/it'\\''s'"));

@@ -240,7 +240,7 @@ test('a session that forks faster than its tree could be walked is ended whole',
 });
 
 // Execa meets a child without streams there, and Node an event without a listener, which would end us.
-// Behaviour 228: If no file descriptor is free to start a program, that program counts as not started, and the
+// Behaviour 229: If no file descriptor is free to start a program, that program counts as not started, and the
 // process that tried to start it continues.
 test('a command for which no file can be opened is one that was not started', async () => {
   const program = await makeProgram(

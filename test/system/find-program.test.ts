@@ -28,7 +28,7 @@ beforeAll(async () => {
 });
 afterAll(() => removeTree(dir));
 
-// Behaviour 237: gvproxy and vfkit are found in the directory where podman keeps them, which is not on the PATH.
+// Behaviour 238: gvproxy and vfkit are found in the directory where podman keeps them, which is not on the PATH.
 test.each([
   '/opt/homebrew/opt/podman/libexec/podman/gvproxy',
   '/usr/local/opt/podman/libexec/podman/gvproxy',

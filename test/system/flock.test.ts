@@ -39,7 +39,7 @@ const others = [
   ['echo "flock: applet not found" >&2; exit 127', 'applet not found'],
 ] as const;
 
-// Behaviour 229: If locks cannot be used because this machine's `flock` is not the one from util-linux, the message
+// Behaviour 230: If locks cannot be used because this machine's `flock` is not the one from util-linux, the message
 // says that, and not that the file system does not support locks.
 test.each(others)(
   'a flock that cannot do what is needed is named, and no file system: %s',

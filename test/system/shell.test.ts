@@ -21,7 +21,7 @@ const odd = [
 ];
 const plain = ['/usr/bin/x-1.2_3', 'a@b:/c,d%e+f'];
 
-// Behaviour 226: Each command that a message tells you to run can be pasted into a shell, whatever characters the
+// Behaviour 227: Each command that a message tells you to run can be pasted into a shell, whatever characters the
 // paths in it contain.
 test.each(['sh', 'bash', 'dash', 'zsh', 'ksh', 'busybox'])('for %s', (shell) => {
   const program = tryProgram(shell);

@@ -7,7 +7,7 @@ import { nodeTranslated } from '../../src/system/host/translated.ts';
 const asked = (platform: string, arch: string, answer: string) => () =>
   nodeTranslated({ platform, arch, ask: () => Promise.resolve(answer) });
 
-// Behaviour 210: On Apple silicon, `configure` and `doctor` warn if Node is built for Intel processors, because
+// Behaviour 211: On Apple silicon, `configure` and `doctor` warn if Node is built for Intel processors, because
 // Rosetta then has to translate it.
 test('a Node for Intel on Apple silicon is told, with what helps', async () => {
   const translated = asked('darwin', 'x64', '1\n');

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -53,6 +53,23 @@ test('an image of ours is compared with its manifest', () => {
   writeManifest();
   expect(() => check(true)).not.toThrow();
   expect(readManifest(bundle())).toMatchObject({ arch: 'amd64', packages: { a: '1' } });
+});
+
+test('the unpacked kernel of an image is compared as well', () => {
+  writeManifest();
+  const { manifest, unpacked } = bundle();
+  const json = JSON.parse(readFileSync(manifest, 'utf8')) as { files: object };
+  writeFileSync(unpacked, 'plain');
+  const files = { ...json.files, unpacked: { sha256: sha256OfFile(unpacked), size: 5 } };
+  writeFileSync(manifest, JSON.stringify({ ...json, files }));
+  expect(() => check(true)).not.toThrow();
+  writeFileSync(unpacked, 'other');
+  expect(() => check()).not.toThrow();
+  expect(() => check(true)).toThrow(failsAs('image-wrong-hash'));
+  writeFileSync(unpacked, 'pla');
+  expect(() => check()).toThrow(failsAs('image-truncated'));
+  rmSync(unpacked);
+  expect(() => check()).toThrow(failsAs('image-missing'));
 });
 
 describe('kernels and initrds are known by their first bytes:', () => {

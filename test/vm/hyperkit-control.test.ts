@@ -80,7 +80,7 @@ describe('a HyperKit whose devices are there', () => {
   });
 });
 
-// Behaviour 232: A HyperKit process that runs without its console counts as failed, and the message gives that as the
+// Behaviour 233: A HyperKit process that runs without its console counts as failed, and the message gives that as the
 // reason.
 describe('one that was launched just now', () => {
   beforeEach(makeVsock);

@@ -23,7 +23,7 @@ const plainlyOr = (text: Text | undefined) => text && plainly(text);
 const words = (...[manifest, found]: [ReturnType<typeof made>, ImageNews?]) =>
   plainlyOr(describeAge(ageOf(manifest, found, now)));
 
-// Behaviour 157: `image build`, `status` and `doctor` report an image that is more than 45 days behind Debian's
+// Behaviour 158: `image build`, `status` and `doctor` report an image that is more than 45 days behind Debian's
 // security archive, or that was made without it. They also report how many packages were newer at the last check.
 describe('an image', () => {
   test('is as old as its index of the security archive, whatever the age of the others', () => {

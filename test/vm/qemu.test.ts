@@ -6,7 +6,7 @@ import { describe, expect, test } from 'vitest';
 import type { Config } from '../../src/config/config.ts';
 import { layoutOf } from '../../src/config/layout.ts';
 import { userNetwork } from '../../src/net/networks.ts';
-import { bundleAt } from '../../src/vm/boot-image.ts';
+import { bundleAt, type BootParts } from '../../src/vm/boot-image.ts';
 import { findProgram } from '../../src/system/process/find-program.ts';
 import type { Abilities, Accelerator } from '../../src/vm/vm-driver.ts';
 import { qemuAbilities } from '../../src/vm/qemu/qemu-abilities.ts';
@@ -48,8 +48,10 @@ const plan = (
   accelerator: Accelerator = 'tcg',
   root = '/s',
   major?: number,
+  parts?: BootParts,
 ) =>
   qemuPlan({
+    ...(parts && { parts }),
     config: { ...config, ...changes },
     layout: layoutOf(root),
     bundle: bundleAt('/s/image/builder'),
@@ -108,6 +110,21 @@ describe('the command line', () => {
     expect(plan({}, 'tcg', '/a,b').argv).toContain(
       'file=/a,,b/nix-disk,if=none,id=disk,format=raw,cache=writeback,discard=unmap,werror=stop,rerror=stop',
     ));
+
+  // Behaviour 155: QEMU gets the guest's root as a disk that cannot be written. An emulated x86 guest boots its kernel unpacked.
+  test('boots an image in parts, where it has them', () => {
+    const root = { stage1: 512, at: 4096, size: 8192 };
+    const words = (accelerator: Accelerator, isUnpacked = true) =>
+      plan({}, accelerator, '/s,t', 9, { isUnpacked, root }).argv.join(' ');
+    expect(words('tcg')).toContain(
+      '-drive file=/s,,t/nix-state/root,if=none,id=root,format=raw,readonly=on,offset=4096,size=8192 ' +
+        '-device virtio-blk-pci,drive=root,serial=linuxkit-root ',
+    );
+    expect(words('tcg')).toContain('-kernel /s,t/nix-state/vmlinux ');
+    expect(words('tcg', false)).toContain('-kernel /s,t/nix-state/kernel ');
+    for (const accelerator of ['kvm', 'hvf'] as const)
+      expect(words(accelerator)).toContain('-kernel /s,t/nix-state/kernel ');
+  });
 
   test("the environment is ours, not the user's", () =>
     expect(Object.keys(plan().env).sort()).toEqual(['PATH', 'TMPDIR']));

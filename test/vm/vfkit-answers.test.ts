@@ -202,7 +202,7 @@ async function ends({ vm, machine }: Life): Promise<void> {
   expect(left).toEqual([]);
 }
 
-// Behaviour 236: Where it is not known how vfkit behaves, each possible behaviour leads to a running guest, or to a
+// Behaviour 237: Where it is not known how vfkit behaves, each possible behaviour leads to a running guest, or to a
 // message that says why there is none. No vfkit process is left behind.
 describe('the driver survives', needs(tools), () => {
   test.each(versions)('vfkit %s: its version, a start, and an end', async (version) => {

@@ -129,7 +129,7 @@ describe('the VM', () => {
   });
 });
 
-// Behaviour 235: With vfkit, one connection to the guest's agent lasts as long as the VM, however many commands ask
+// Behaviour 236: With vfkit, one connection to the guest's agent lasts as long as the VM, however many commands ask
 // the guest for something.
 describe("the agent's seat", () => {
   let agent: ReturnType<typeof createServer>;

@@ -59,7 +59,7 @@ function inputOf(root = '/s', changes: Partial<PlanInput> = {}): PlanInput {
   };
 }
 
-// Behaviour 233: vfkit gets only command lines that its parser accepts. It is not started if it is older than 0.6.0,
+// Behaviour 234: vfkit gets only command lines that its parser accepts. It is not started if it is older than 0.6.0,
 // or if it would misread the state directory's name.
 describe('the command line', () => {
   test('is all there is', () =>
@@ -198,7 +198,7 @@ const vz = (code: number, description: string, reason = '') =>
 const explain = (output: readonly string[], code = 1) =>
   explainVfkit({ ended: { kind: 'exited', code }, output, console: [] });
 
-// Behaviour 234: vfkit's exit is explained by vfkit's own error message, never by the usage text that follows every
+// Behaviour 235: vfkit's exit is explained by vfkit's own error message, never by the usage text that follows every
 // error.
 describe('what an end means', () => {
   test.each([

@@ -27,7 +27,7 @@ import { nameServersHere } from '../../system/host/resolvers.ts';
 import { tryProgram } from '../../system/process/find-program.ts';
 import { shellWord } from '../../system/shell.ts';
 import { likelyAccelerator } from '../../vm/accelerator.ts';
-import { bundleAt } from '../../vm/boot-image.ts';
+import { bundleAt, partsOf } from '../../vm/boot-image.ts';
 import { driverFor } from '../../vm/choose-vm.ts';
 import type { Abilities, VmDriver } from '../../vm/vm-driver.ts';
 import type { CliContext } from '../../command/context.ts';
@@ -100,6 +100,7 @@ async function planFor(
     ...vm,
     driver,
     bundle,
+    parts: partsOf(bundle, driver.row),
     accelerator: likelyAccelerator({ ...asked, ...vm }),
     network: networkFor({ ...asked, row: driver.row, vmProgram: vm.program }),
     cmdline: readIfThere(bundle.cmdline)?.trim() ?? '',

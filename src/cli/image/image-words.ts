@@ -15,8 +15,9 @@ export function describeBuilt(
   prefix: string,
   { manifest, fresh }: Pick<Built, 'fresh' | 'manifest'>,
 ): string {
-  const { kernel, initrd } = manifest.files;
-  const size = mebibytes(kernel.size + initrd.size);
+  const sizes = Object.values(manifest.files).map((file) => file?.size ?? 0);
+  const size = mebibytes(sizes.reduce((sum, each) => sum + each, 0));
+
   const what = `Linux ${manifest.kernelVersion}, Debian ${manifest.suite}, ${size} MiB`;
   return fresh ? `Built ${prefix} (${what}).` : `${prefix} is up to date (${what}).`;
 }
@@ -42,9 +43,10 @@ export function infoLines(prefix: string, manifest: Manifest | undefined): strin
         `    ${codename.padEnd(16)} ${date}${expired === undefined ? '' : `, expired on ${expired}`}`,
     ),
     `  root file system made by ${squashfs.tool} ${squashfs.version}`,
-    ...Object.entries(files).map(
-      ([name, { size, sha256 }]) =>
-        `  ${name.padEnd(7)} ${mebibytes(size).padStart(6)} MiB  ${sha256}`,
+    ...Object.entries(files).flatMap(([name, file]) =>
+      file === undefined
+        ? []
+        : [`  ${name.padEnd(8)} ${mebibytes(file.size).padStart(6)} MiB  ${file.sha256}`],
     ),
   ];
 }

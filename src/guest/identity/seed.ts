@@ -1,5 +1,17 @@
 /** What the guest is told when it starts, as a small archive behind the image's initrd. See docs/guest-contract.md. */
-import { appendFileSync, chmodSync, constants, copyFileSync, renameSync, rmSync } from 'node:fs';
+import {
+  appendFileSync,
+  chmodSync,
+  closeSync,
+  constants,
+  copyFileSync,
+  openSync,
+  readSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+
 import { cpioArchive, paddingTo, S_IFDIR, S_IFREG } from '../../system/cpio.ts';
 import { errorCode, Exit, Failed } from '../../system/failure.ts';
 import { sizeIfThere } from '../../system/files/files.ts';
@@ -62,6 +74,9 @@ export function seedArchive(seed: Seed): Uint8Array {
 interface InitrdFiles {
   /** The image's initrd; only read. */
   readonly base: string;
+  /** How many of its first bytes; all where absent. */
+  readonly baseBytes?: number | undefined;
+
   /** Replaced whole; 0600, since it holds keys. */
   readonly target: string;
 }
@@ -70,14 +85,20 @@ interface InitrdFiles {
  * Writes the initrd that a guest boots: the image's, then zeros up to a multiple of 512, then the seed. Without the zeros the
  * kernel drops the seed and boots on ("invalid magic", "broken padding"). Costs no copy where the file system can clone.
  */
-export function writeInitrd({ base, target, seed }: InitrdFiles & { readonly seed: Seed }): void {
+export function writeInitrd({
+  base,
+  baseBytes,
+  target,
+  seed,
+}: InitrdFiles & { readonly seed: Seed }): void {
   const archive = seedArchive(seed);
-  const size = sizeIfThere(base) ?? 0;
+  const size = baseBytes ?? sizeIfThere(base) ?? 0;
   if (size === 0) throw new Failed(noInitrd(base));
   const unfinished = `${target}.new`;
   try {
     rmSync(unfinished, { force: true });
-    copyFileSync(base, unfinished, constants.COPYFILE_FICLONE);
+    if (baseBytes === undefined) copyFileSync(base, unfinished, constants.COPYFILE_FICLONE);
+    else writeFileSync(unfinished, firstBytes(base, baseBytes), { mode: 0o600 });
     // The copy has the image's mode, which may be read-only or readable by all.
     chmodSync(unfinished, 0o600);
     appendFileSync(unfinished, Buffer.concat([Buffer.alloc(paddingTo(size, 512)), archive]));
@@ -86,6 +107,20 @@ export function writeInitrd({ base, target, seed }: InitrdFiles & { readonly see
     rmSync(unfinished, { force: true });
     if (errorCode(error) === undefined) throw error;
     throw new Failed(cannotWrite(target, error), { cause: error });
+  }
+}
+
+/** Fewer only where the file has no more. */
+function firstBytes(path: string, bytes: number): Buffer {
+  const all = Buffer.alloc(bytes);
+  const fd = openSync(path, 'r');
+  try {
+    let at = 0;
+    for (let got = -1; got !== 0 && at < bytes; at += got)
+      got = readSync(fd, all, at, bytes - at, at);
+    return all.subarray(0, at);
+  } finally {
+    closeSync(fd);
   }
 }
 

@@ -8,10 +8,12 @@ import { debEntries } from '../debian/deb.ts';
 import { cachedPath } from '../http/cached-file.ts';
 import type { Entry } from './entry.ts';
 import { makeInitrd } from './initrd.ts';
-import { bootable } from './kernel.ts';
+import { bootable, unpackedKernel } from './kernel.ts';
 import { loadOrder, numberedName, type LoadableModule } from './modules.ts';
 import { overlayEntries } from './overlay.ts';
 import type { Located } from '../debian/package-index.ts';
+import type { RootPart } from '../../vm/boot-image.ts';
+
 import { collectParts, isPart, noParts, type Parts } from './parts.ts';
 import { isKept, type Arch, type Recipe } from '../recipe.ts';
 import { makeSquashfs } from './squashfs.ts';
@@ -34,10 +36,15 @@ interface AssembleOptions {
   readonly signal?: AbortSignal;
 }
 
-interface Assembled {
+/** The files of an image, and what is known of them. */
+export interface Assembled {
   readonly kernel: Uint8Array;
   readonly kernelVersion: string;
+  /** The same kernel as {@link unpackedKernel} has it. */
+  readonly unpacked: Uint8Array | undefined;
   readonly initrd: Uint8Array;
+  /** Where the root is in it. */
+  readonly root: RootPart;
 }
 
 /** Makes the image in memory, its root by way of a squashfs file in the scratch directory. */
@@ -49,7 +56,7 @@ export async function assemble(options: AssembleOptions): Promise<Assembled> {
   const { kernel, busybox } = parts;
   if (kernel === undefined) throw incomplete('boot/vmlinuz-VERSION');
   if (busybox === undefined) throw incomplete('usr/bin/busybox');
-  const initrd = makeInitrd({
+  const { bytes: initrd, root } = makeInitrd({
     overlay: overlayEntries(rootfs, 'initrd'),
     busybox,
     modules: await loadOrder(recipe.stage1Modules, parts, signal),
@@ -58,7 +65,9 @@ export async function assemble(options: AssembleOptions): Promise<Assembled> {
   return {
     kernel: await bootable(kernel.data, options.arch, signal),
     kernelVersion: kernel.release,
+    unpacked: await unpackedKernel(kernel.data, options.arch, signal),
     initrd,
+    root,
   };
 }
 

@@ -1,5 +1,15 @@
 /** The first thing that the kernel unpacks: a shell, the modules of stage 1 in load order, and the root as one file. */
-import { cpioArchive, S_IFDIR, S_IFLNK, S_IFREG, type CpioEntry } from '../../system/cpio.ts';
+import {
+  cpioArchive,
+  dataStart,
+  paddingTo,
+  S_IFDIR,
+  S_IFLNK,
+  S_IFREG,
+  type CpioEntry,
+} from '../../system/cpio.ts';
+import type { RootPart } from '../../vm/boot-image.ts';
+
 import { parentOf, type Entry } from './entry.ts';
 import { numberedName, type LoadableModule } from './modules.ts';
 
@@ -11,8 +21,16 @@ interface InitrdContent {
   readonly squashfs: Uint8Array;
 }
 
-/** An uncompressed archive: the squashfs is compressed already, and the kernel copies it as fast as memory goes. */
-export function makeInitrd({ overlay, busybox, modules, squashfs }: InitrdContent): Uint8Array {
+interface Initrd {
+  readonly bytes: Uint8Array;
+  readonly root: RootPart;
+}
+
+/**
+ * Two archives, which the kernel takes for one: all but the root, and the root, which a VM program can attach as a disk in place of that.
+ * Uncompressed: the squashfs is compressed already.
+ */
+export function makeInitrd({ overlay, busybox, modules, squashfs }: InitrdContent): Initrd {
   const entries: Entry[] = [
     ...overlay,
     { kind: 'file', path: 'bin/busybox', mode: 0o755, data: busybox },
@@ -22,10 +40,19 @@ export function makeInitrd({ overlay, busybox, modules, squashfs }: InitrdConten
       mode: 0o644,
       data,
     })),
-    { kind: 'file', path: 'root.squashfs', mode: 0o644, data: squashfs },
   ];
-  return cpioArchive(withParents(entries).map(cpioEntryOf));
+  const stage1 = cpioArchive(withParents(entries).map(cpioEntryOf));
+  const root = { path: 'root.squashfs', mode: S_IFREG | 0o644, data: squashfs };
+  const zeros = paddingTo(stage1.length + dataStart(root), pageBytes);
+  const at = stage1.length + zeros + dataStart(root);
+  return {
+    bytes: Buffer.concat([stage1, Buffer.alloc(zeros), cpioArchive([root])]),
+    root: { stage1: stage1.length, at, size: squashfs.length },
+  };
 }
+
+/** A disk's content begins with a page of the file that it is in, so that what is read of it is whole pages. */
+const pageBytes = 4096;
 
 /** Each path once, each folder before what is in it. */
 function withParents(entries: readonly Entry[]): Entry[] {

@@ -21,7 +21,7 @@ import {
   type Lesson,
   type Verdict,
 } from '../../domain/verdicts.ts';
-import { bundleAt } from '../../vm/boot-image.ts';
+import { bundleAt, bundleFiles } from '../../vm/boot-image.ts';
 import { oldImageAt, type OldImage } from './image-floor.ts';
 import type { Facts } from '../status/status-schema.ts';
 import { advice, ours } from '../../system/advice.ts';
@@ -205,6 +205,7 @@ async function keep(
 function keepFiles(from: string, to: string): void {
   const [made, place] = [bundleAt(from), bundleAt(to)];
   rmSync(place.kernel, { force: true });
-  for (const part of ['manifest', 'initrd', 'cmdline', 'kernel'] as const)
-    putCopy(made[part], place[part], { canLink: true });
+  for (const part of bundleFiles)
+    if (sizeIfThere(made[part]) === undefined) discard(place[part]);
+    else putCopy(made[part], place[part], { canLink: true });
 }

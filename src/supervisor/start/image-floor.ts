@@ -2,7 +2,7 @@
 import { rmSync } from 'node:fs';
 import type { Config } from '../../config/config.ts';
 import { Exit, Failed } from '../../system/failure.ts';
-import { bundleAt, readManifest, type Manifest } from '../../vm/boot-image.ts';
+import { bundleAt, bundleFiles, readManifest, type Manifest } from '../../vm/boot-image.ts';
 import { describeShortfall, floorsFor, shortfalls } from '../../vm/floors.ts';
 import { advice, ours } from '../../system/advice.ts';
 
@@ -53,8 +53,9 @@ export function refuseOld(old: OldImage | undefined, { acceptOldImage }: Config)
 /** Deletes a kept image that is below its floors: nothing shall ever fall back to it. True when there was one. */
 export function dropOld(prefix: string): boolean {
   if (oldImageAt(prefix) === undefined) return false;
-  const { kernel, initrd, cmdline, manifest } = bundleAt(prefix);
+  const bundle = bundleAt(prefix);
   // The kernel first: without it there is no image, however far this gets.
-  for (const path of [kernel, initrd, cmdline, manifest]) rmSync(path, { force: true });
+  for (const part of bundleFiles.toReversed()) rmSync(bundle[part], { force: true });
+
   return true;
 }

@@ -6,7 +6,7 @@ import type { Problem } from '../../domain/problem.ts';
 import { userNetwork, type Chosen } from '../../net/networks.ts';
 import { cardUuid } from '../../net/vpnkit.ts';
 import type { Launch } from '../../system/process/child.ts';
-import type { BootImage } from '../../vm/boot-image.ts';
+import type { BootImage, BootParts } from '../../vm/boot-image.ts';
 import type { Abilities, Accelerator, VmDriver } from '../../vm/vm-driver.ts';
 
 interface PlanOptions {
@@ -17,7 +17,10 @@ interface PlanOptions {
   readonly program: string;
   readonly network: Chosen;
   readonly bundle: BootImage;
+  /** Absent: it boots none. */
+  readonly parts?: BootParts;
   /** The bundle's own kernel command line. */
+
   readonly cmdline: string;
   readonly accelerator: Accelerator;
   /** What the VM program says that it can do; absent where it was not asked. */

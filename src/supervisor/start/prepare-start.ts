@@ -83,11 +83,12 @@ async function planChildren(
   const { layout } = context;
   const { config, running } = scope;
   const { driver } = running.tried;
-  const { bundle, cmdline } = staged;
+  const { bundle, parts, cmdline } = staged;
+
   // Our copy of the kernel is another file at each start.
   const named = bundleAt(staged.image.prefix);
   const way = await wayToRun(context, scope, { program, bundle: named });
-  const plan = planOf({ config, layout, driver, program, network, bundle, cmdline, ...way });
+  const plan = planOf({ config, layout, driver, program, network, bundle, parts, cmdline, ...way });
   if (plan.problems.length > 0) throw new Failed(vmWouldRefuse(driver.name, plan.problems));
   return { accelerator: way.accelerator, plan };
 }

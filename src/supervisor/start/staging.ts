@@ -1,6 +1,6 @@
 /**
  * What a guest boots, as files of the daemon's own: the image's kernel under another name, and the image's initrd with the seed
- * behind it. Nobody else writes them, so it boots what was looked at, whoever makes an image meanwhile. The next start takes them
+ * behind it; for a program that boots an image in parts, those too. Nobody else writes them, so it boots what was looked at, whoever makes an image meanwhile. The next start takes them
  * again while the same would be made.
  */
 import { readFileSync } from 'node:fs';
@@ -19,7 +19,7 @@ import type { Log } from '../../system/log.ts';
 import { discard, putCopy } from '../../system/files/files.ts';
 import { modeOf, versionOf } from '../../system/files/stamp.ts';
 import type { Verdict } from '../../domain/verdicts.ts';
-import { bundleAt, type BootImage } from '../../vm/boot-image.ts';
+import { bundleAt, partsOf, type BootImage, type BootParts } from '../../vm/boot-image.ts';
 import { chooseImage, type ChosenImage } from './image-choice.ts';
 
 /** Everything that they depend on, beside the image and the keys. */
@@ -28,7 +28,7 @@ export interface BootInput {
   readonly layout: Layout;
   /** Name of the VM program, and where its guest is reached. */
   readonly vm: string;
-  readonly row: Pick<VmProgram, 'agent' | 'ssh'>;
+  readonly row: Pick<VmProgram, 'agent' | 'ssh' | 'bootsParts'>;
   readonly guest: GuestNetwork;
   /** What is held against an image; by default what is written. */
   readonly known?: readonly Verdict[] | undefined;
@@ -39,8 +39,11 @@ export interface StagedImage {
   readonly image: ChosenImage;
   /** The image's, but for the kernel: that is ours. */
   readonly bundle: BootImage;
+  /** What of it the program can boot in parts. */
+  readonly parts: BootParts;
   /** The bundle's kernel command line. */
   readonly cmdline: string;
+
   /** All that they were made from: the same for the same image, settings and keys. */
   readonly madeFrom: string;
   /** Of the keys of those who may build, as {@link keysVersion} has it. */
@@ -83,50 +86,66 @@ export class Staging {
 
   /** Makes them from an image that was looked at. To be called within the section that serialises a start (layout.startLock). */
   stage(image: ChosenImage, input: BootInput): StagedImage {
-    const { kernel } = this.#options.layout;
+    const { kernel, unpacked, rootImage } = this.#options.layout;
     const from = this.#madeFrom(image, input);
     const keys = keysVersion(this.#options);
     const theirs = bundleAt(image.prefix);
+    const parts = partsOf(theirs, input.row);
     // Who names a bundle may write into its files; those of `image build` are only ever replaced.
-    putCopy(theirs.kernel, kernel, { canLink: image.prefixes !== undefined });
-    this.#writeInitrd(theirs, input);
+    const how = { canLink: image.prefixes !== undefined };
+    putCopy(theirs.kernel, kernel, how);
+    if (parts.isUnpacked) putCopy(theirs.unpacked, unpacked, how);
+    else discard(unpacked);
+    if (parts.root !== undefined) putCopy(theirs.initrd, rootImage, how);
+    else discard(rootImage);
+
+    this.#writeInitrd(theirs, parts, input);
     const cmdline = readFileSync(theirs.cmdline, 'utf8').trim();
     this.#from = from;
     this.#are = this.#own();
-    return (this.#staged = { image, bundle: { ...theirs, kernel }, cmdline, madeFrom: from, keys });
+    const bundle = { ...theirs, kernel };
+    return (this.#staged = { image, bundle, parts, cmdline, madeFrom: from, keys });
   }
 
   /** Takes them away where nothing follows by itself: the initrd holds keys, and is large. */
   remove(): void {
     this.#staged = undefined;
     const { layout, isOurs } = this.#options;
-    if (isOurs()) for (const path of [layout.initrd, layout.kernel]) discard(path);
+    if (isOurs()) for (const path of bootFilesIn(layout)) discard(path);
   }
 
   #madeFrom({ prefix }: ChosenImage, { config, layout, vm, row, guest }: BootInput): string {
-    const { kernel, initrd, cmdline, manifest } = bundleAt(prefix);
+    const { kernel, initrd, cmdline, manifest, unpacked } = bundleAt(prefix);
     const { clientKey, rootKey, hostKey } = layout;
-    const files = [kernel, initrd, cmdline, manifest, rootKey, hostKey];
+    const files = [kernel, initrd, cmdline, manifest, unpacked, rootKey, hostKey];
+
     // What no start takes makes no difference to what a guest boots.
     const settings = Object.entries(config).filter(([name]) => waitsForStart({ name }));
-    const all = [prefix, settings, vm, row.agent, row.ssh, guest, keysVersion(this.#options)];
+    const { agent, ssh, bootsParts } = row;
+    const all = [prefix, settings, vm, agent, ssh, bootsParts, guest, keysVersion(this.#options)];
+
     // A key that others can read by now is not taken.
     const modes = [clientKey, rootKey, hostKey].map(modeOf).join();
     return `${JSON.stringify(all)} ${versionsOf(files)} ${modes}`;
   }
 
   #own(): string {
-    const { kernel, initrd } = this.#options.layout;
-    return versionsOf([kernel, initrd]);
+    return versionsOf(bootFilesIn(this.#options.layout));
   }
 
   /** The settings behind the image's initrd: the image itself never changes with a setting. */
-  #writeInitrd({ initrd }: BootImage, { config, layout, vm, row, guest }: BootInput): void {
+  #writeInitrd(
+    { initrd }: BootImage,
+    { root }: BootParts,
+    { config, layout, vm, row, guest }: BootInput,
+  ): void {
     const { address, gateway, nameservers, mac } = guest;
     const keys = readIdentity(layout);
     writeInitrd({
       base: initrd,
+      baseBytes: root?.stage1,
       target: layout.initrd,
+
       seed: {
         hostName: instance.hostName,
         timeS: Math.floor(this.#options.clock.now() / 1000),
@@ -151,6 +170,13 @@ export class Staging {
     });
   }
 }
+
+const bootFilesIn = ({ initrd, kernel, unpacked, rootImage }: Layout): readonly string[] => [
+  initrd,
+  kernel,
+  unpacked,
+  rootImage,
+];
 
 const versionsOf = (paths: readonly string[]): string =>
   paths.map((path) => versionOf(path)).join();

@@ -5,7 +5,8 @@ import type { Layout } from '../../config/layout.ts';
 import { vmPrograms } from '../../domain/vm-programs.ts';
 import type { Launch } from '../../system/process/child.ts';
 import type { Network } from '../../domain/guest-network.ts';
-import type { PlanInput } from '../vm-driver.ts';
+import { noParts, type BootParts } from '../boot-image.ts';
+import type { Accelerator, PlanInput } from '../vm-driver.ts';
 import { loginSeconds } from '../login-time.ts';
 import { withoutFlags } from './emulated.ts';
 
@@ -22,6 +23,7 @@ export function qemuPlan({
   accelerator,
   network: attached,
   abilities,
+  parts = noParts,
 }: PlanInput): Launch {
   return {
     program,
@@ -35,7 +37,7 @@ export function qemuPlan({
       '-m',
       String(config.memoryMiB),
       '-kernel',
-      layout.kernel,
+      kernelFile(layout, accelerator, parts),
       '-initrd',
       layout.initrd,
       '-append',
@@ -47,6 +49,7 @@ export function qemuPlan({
       '-device',
       'virtio-rng-pci',
       ...balloon(abilities),
+      ...root(layout, parts),
       ...monitor(layout.qmp),
     ],
     // QEMU needs none of the user's environment; TMPDIR is where it may put its own.
@@ -156,6 +159,24 @@ const disk = (layout: Layout): string[] => [
   '-device',
   'virtio-blk-pci,drive=disk',
 ];
+
+/**
+ * Unpacked for an emulated guest, to which unpacking its kernel is a third of the wait until its first program runs (docs/decisions/boot.md).
+ * Everywhere else that takes no time, and a kernel that unpacks itself chooses its addresses at random.
+ */
+const kernelFile = (layout: Layout, accelerator: Accelerator, { isUnpacked }: BootParts): string =>
+  accelerator === 'tcg' && isUnpacked ? layout.unpacked : layout.kernel;
+
+/** A part of a file, which nobody writes (qemu(1), raw: `offset`, `size`). The guest knows it by its serial number. */
+const root = (layout: Layout, { root: part }: BootParts): string[] =>
+  part === undefined
+    ? []
+    : [
+        '-drive',
+        `file=${quote(layout.rootImage)},if=none,id=root,format=raw,readonly=on,offset=${part.at},size=${part.size}`,
+        '-device',
+        'virtio-blk-pci,drive=root,serial=linuxkit-root',
+      ];
 
 function network(
   { attachment, guest }: Network,

@@ -13,10 +13,10 @@ const releaseBefore: Need = {
   isMet: existsSync(`${old}-kernel`),
 };
 
-// Behaviour 175: A build in the guest cannot become root, and cannot reach the files or processes of another build or
+// Behaviour 176: A build in the guest cannot become root, and cannot reach the files or processes of another build or
 // user, or nix-daemon's socket; the tests try the known escapes from Nix's sandbox. Builds with a network can,
 // however, connect to each other on the guest's 127.0.0.1.
-// Behaviour 173: No line on the console, whoever wrote it, is enough to make the daemon stop a guest that was ready:
+// Behaviour 174: No line on the console, whoever wrote it, is enough to make the daemon stop a guest that was ready:
 // the daemon first checks with the guest itself whether the line is true. While the guest is booting, such a line
 // alone is enough.
 test('out of a build of our image nothing gets', async (context) => {

@@ -30,7 +30,7 @@ describe('scripts/up, killed three times and run again', needs('root', 'Linux'),
     expect(facts.get('killed-packing'), all).toMatch(/making the guest's image|building the root/);
     expect(facts.get('killed-starting'), all).toMatch(/starting|Start|waiting|boots/);
   });
-  // Behaviour 204: `up` does everything that is needed to get from nothing to a first build in the guest, and does
+  // Behaviour 205: `up` does everything that is needed to get from nothing to a first build in the guest, and does
   // nothing twice. If programs are missing, `up` names them and the command that installs them; `up --install`
   // installs them.
   test('is taken up, to the derivation that was built in the guest', () =>

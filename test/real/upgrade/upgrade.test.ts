@@ -26,7 +26,7 @@ describe('a builder of the release before', needs('root', 'Linux'), () => {
 
   test('has built with it', () => expect(fact('by-the-old'), found.all).toMatch(kernel));
 
-  // Behaviour 207: After an upgrade, builds keep working, or `status` names the one command that is needed. The disk
+  // Behaviour 208: After an upgrade, builds keep working, or `status` names the one command that is needed. The disk
   // stays as it was.
   test('builds on under its old daemon, which this program knows', () => {
     expect(fact('under-the-old'), found.all).toMatch(kernel);
@@ -48,7 +48,7 @@ describe('a builder of the release before', needs('root', 'Linux'), () => {
     ).toEqual([]);
   });
 
-  // Behaviour 186: `unconfigure` also restores, byte for byte, what an earlier version changed.
+  // Behaviour 187: `unconfigure` also restores, byte for byte, what an earlier version changed.
   test.each(['undone', 'undone-after-configure', 'given-back'])(
     'gives every file back: %s',
     (name) => expect(fact(name), found.all).toBe('yes'),

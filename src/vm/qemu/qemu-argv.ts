@@ -104,11 +104,17 @@ function machineOf(emulated: MachineOptions): string[] {
     machine,
     // With tcg QEMU itself knows whether processors can run beside each other: not where the host orders memory less strictly.
     '-accel',
-    accelerator,
+    accelerator === 'tcg' ? `tcg,tb-size=${translatedMiB}` : accelerator,
     '-cpu',
     cpuOf(emulated),
   ];
 }
+
+/**
+ * Room for code as it was translated; when it is full, QEMU begins anew. By default it is an eighth of the host's memory, up to 1 GiB, and
+ * none of it is ever given back (QEMU, tcg/region.c): each login of QEMU 7.2 takes several MiB of it.
+ */
+const translatedMiB = 256;
 
 type MachineOptions = Pick<PlanInput, 'config' | 'accelerator' | 'abilities'>;
 

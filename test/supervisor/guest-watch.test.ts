@@ -59,7 +59,7 @@ test('a guest that is put into a file is asked nothing meanwhile', async () => {
   const machine = { tunnel: { kind: 'tcp', host: '127.0.0.1', port: 1 } };
   const { dir, guest, over } = rig({ guest: { names }, vm: { machine } });
   guest.openConsole();
-  guest.keepMonitoring({ doorBytes: () => 0, isUsed: () => true });
+  guest.keepMonitoring({ bytesFromGuest: () => 0, traffic: undefined });
   const tick = () => guest.tick({} as Config);
   tick();
   expect(asked).toBe(1);

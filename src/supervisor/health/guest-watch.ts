@@ -16,7 +16,7 @@ import { GuestSystems } from './guest-systems.ts';
 import { VmPause } from '../disk/vm-pause.ts';
 import type { StartFacts } from '../start/start-facts.ts';
 import type { Event } from '../lifecycle/state.ts';
-import type { LivenessMonitor, LivenessMonitorOptions } from './monitor.ts';
+import type { LivenessMonitor } from './monitor.ts';
 import { monitorOf } from './monitor-guest.ts';
 import type { Health } from './liveness.ts';
 
@@ -31,6 +31,13 @@ interface Watched {
   /** The program that runs it. */
   readonly row: VmProgram;
   readonly tell: (event: Event) => void;
+}
+
+/** The front door, as far as it tells of the guest's life and use. */
+interface WatchedDoor {
+  bytesFromGuest(): number;
+  /** Undefined while anybody is through it, or about to be. */
+  readonly traffic: number | undefined;
 }
 
 /** Everything that is seen of one guest, from its console's first byte to its end. */
@@ -142,12 +149,14 @@ export class GuestWatch {
   }
 
   /** Watches over the guest from now on. */
-  keepMonitoring(door: Pick<LivenessMonitorOptions, 'doorBytes' | 'isUsed'>): void {
+  keepMonitoring(door: WatchedDoor): void {
     const console = this.#console;
     const machine = this.#start.running.vm?.machine;
     if (machine === undefined || console === undefined) return;
     const onHealth = (health: Health) => this.#onHealth(health);
-    this.#monitor = monitorOf({ ...this.#start, ...door, machine, console, onHealth });
+    const doorBytes = () => door.bytesFromGuest();
+    const isUsed = () => door.traffic === undefined;
+    this.#monitor = monitorOf({ ...this.#start, doorBytes, isUsed, machine, console, onHealth });
   }
 
   /** What it shows; `traffic` as {@link Insight.look} takes it. */

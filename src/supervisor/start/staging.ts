@@ -13,7 +13,7 @@ import type { VmProgram } from '../../domain/vm-programs.ts';
 import { readIdentity } from '../../guest/identity/identity.ts';
 import { fenceRules } from '../../guest/agent/fence.ts';
 import { builderKeys, GuestKeys, keysVersion } from './builder-keys.ts';
-import { guestNixConf, writeInitrd } from '../../guest/identity/seed.ts';
+import { guestNixConf, writeInitrd, type Seed } from '../../guest/identity/seed.ts';
 import type { Clock } from '../../system/time/clock.ts';
 import type { Log } from '../../system/log.ts';
 import { discard, putCopy } from '../../system/files/files.ts';
@@ -86,25 +86,32 @@ export class Staging {
 
   /** Makes them from an image that was looked at. To be called within the section that serialises a start (layout.startLock). */
   stage(image: ChosenImage, input: BootInput): StagedImage {
-    const { kernel, unpacked, rootImage } = this.#options.layout;
     const from = this.#madeFrom(image, input);
     const keys = keysVersion(this.#options);
     const theirs = bundleAt(image.prefix);
     const parts = partsOf(theirs, input.row);
     // Who names a bundle may write into its files; those of `image build` are only ever replaced.
-    const how = { canLink: image.prefixes !== undefined };
-    putCopy(theirs.kernel, kernel, how);
-    if (parts.isUnpacked) putCopy(theirs.unpacked, unpacked, how);
-    else discard(unpacked);
-    if (parts.root !== undefined) putCopy(theirs.initrd, rootImage, how);
-    else discard(rootImage);
-
-    this.#writeInitrd(theirs, parts, input);
+    this.#put(theirs, parts, { canLink: image.prefixes !== undefined });
+    this.#writeInitrd(theirs, parts, this.#seed(input));
     const cmdline = readFileSync(theirs.cmdline, 'utf8').trim();
     this.#from = from;
     this.#are = this.#own();
-    const bundle = { ...theirs, kernel };
+    const bundle = { ...theirs, kernel: this.#options.layout.kernel };
     return (this.#staged = { image, bundle, parts, cmdline, madeFrom: from, keys });
+  }
+
+  /** All but the initrd. What the image has not, or the program does not boot, is none of the last program's either. */
+  #put(
+    theirs: BootImage,
+    { isUnpacked, root }: BootParts,
+    how: { readonly canLink: boolean },
+  ): void {
+    const { kernel, unpacked, rootImage } = this.#options.layout;
+    putCopy(theirs.kernel, kernel, how);
+    if (isUnpacked) putCopy(theirs.unpacked, unpacked, how);
+    else discard(unpacked);
+    if (root !== undefined) putCopy(theirs.initrd, rootImage, how);
+    else discard(rootImage);
   }
 
   /** Takes them away where nothing follows by itself: the initrd holds keys, and is large. */
@@ -112,6 +119,15 @@ export class Staging {
     this.#staged = undefined;
     const { layout, isOurs } = this.#options;
     if (isOurs()) for (const path of bootFilesIn(layout)) discard(path);
+  }
+
+  #writeInitrd({ initrd }: BootImage, { root }: BootParts, seed: Seed): void {
+    writeInitrd({
+      base: initrd,
+      baseBytes: root?.stage1,
+      target: this.#options.layout.initrd,
+      seed,
+    });
   }
 
   #madeFrom({ prefix }: ChosenImage, { config, layout, vm, row, guest }: BootInput): string {
@@ -133,41 +149,31 @@ export class Staging {
     return versionsOf(bootFilesIn(this.#options.layout));
   }
 
-  /** The settings behind the image's initrd: the image itself never changes with a setting. */
-  #writeInitrd(
-    { initrd }: BootImage,
-    { root }: BootParts,
-    { config, layout, vm, row, guest }: BootInput,
-  ): void {
+  /** The settings: the image itself never changes with one. */
+  #seed({ config, layout, vm, row, guest }: BootInput): Seed {
     const { address, gateway, nameservers, mac } = guest;
     const keys = readIdentity(layout);
-    writeInitrd({
-      base: initrd,
-      baseBytes: root?.stage1,
-      target: layout.initrd,
-
-      seed: {
-        hostName: instance.hostName,
-        timeS: Math.floor(this.#options.clock.now() / 1000),
+    return {
+      hostName: instance.hostName,
+      timeS: Math.floor(this.#options.clock.now() / 1000),
+      address,
+      gateway,
+      nameservers,
+      ...(mac === undefined ? {} : { mac }),
+      vm,
+      agent: row.agent,
+      ssh: row.ssh,
+      builderKeys: builderKeys(this.#options),
+      rootKeys: [keys.root.public],
+      hostKey: keys.host,
+      nixConf: guestNixConf(config),
+      fence: fenceRules({
         address,
-        gateway,
         nameservers,
-        ...(mac === undefined ? {} : { mac }),
-        vm,
-        agent: row.agent,
-        ssh: row.ssh,
-        builderKeys: builderKeys(this.#options),
-        rootKeys: [keys.root.public],
-        hostKey: keys.host,
-        nixConf: guestNixConf(config),
-        fence: fenceRules({
-          address,
-          nameservers,
-          hostPorts: config.hostPorts,
-          lan: config.buildsReachLan,
-        }),
-      },
-    });
+        hostPorts: config.hostPorts,
+        lan: config.buildsReachLan,
+      }),
+    };
   }
 }
 

@@ -89,10 +89,7 @@ export class Starts {
     dispatch({ type: 'vm-launched' });
     await untilReady(scope, vm, { ...this.#options, keys: this.keys });
     dispatch({ type: 'guest-ready' });
-    scope.guest.keepMonitoring({
-      doorBytes: () => doorControl.bytesFromGuest(),
-      isUsed: () => doorControl.traffic === undefined,
-    });
+    scope.guest.keepMonitoring(doorControl);
 
     suspending.noteReady(scope);
     keepProgram(scope, { ...this.#options, known: this.verdicts.all() });

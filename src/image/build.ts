@@ -126,7 +126,9 @@ function upToDate(prefix: string, inputs: Inputs): Manifest | undefined {
     const manifest = readManifest(bundleAt(prefix));
     if (JSON.stringify(manifest?.inputs) !== JSON.stringify(inputs)) return undefined;
     checkBootImage(bundleAt(prefix), { full: true });
-    return manifest;
+    const hasAll =
+      manifest?.files.unpacked === undefined || statsIfThere(bundleAt(prefix).unpacked);
+    return hasAll ? manifest : undefined;
   } catch (error) {
     if (error instanceof Failed) return undefined;
     throw error;

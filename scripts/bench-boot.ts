@@ -94,7 +94,7 @@ export async function benchBoot({ state, image, before, cli, ratio }: BootBench)
       if (Number.isNaN(waited) && userspace.test(output))
         waited = (performance.now() - begun) / 1000;
     });
-        await once(vm, 'close');
+    await once(vm, 'close');
     if (Number.isNaN(waited)) throw new Error(`A bare kernel did not start its program: ${output}`);
     return { uptime: Number(userspace.exec(output)?.[1]), waited };
   }

@@ -103,7 +103,6 @@ export function layoutOf(root: string) {
     initrd: join(state, 'initrd'),
     /** The image's initrd as it is: the file of the disk that the root is. */
     rootImage: join(state, 'root'),
-
     /** What was there when a guest froze: a folder each, the newest ten. */
     incidents: join(state, 'incidents'),
     /** VPNKit's Ethernet protocol: made by us for VPNKit, by gvproxy itself; dialled by HyperKit. */

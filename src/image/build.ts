@@ -98,10 +98,8 @@ async function makeFiles(
   writeFileSync(made.kernel, kernel);
   if (unpacked !== undefined) writeFileSync(made.unpacked, unpacked);
   writeFileSync(made.initrd, initrd);
-
   writeFileSync(made.cmdline, `${options.recipe.cmdline(options.arch)}\n`);
   const manifest = manifestOf(made, making, known);
-
   writeFileSync(made.manifest, `${JSON.stringify(manifest, null, 2)}\n`);
   return manifest;
 }

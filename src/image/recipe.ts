@@ -105,7 +105,6 @@ export const recipe: Recipe = {
   dropped,
   // The console's first, of kernels that have it not inside: until then nobody hears of anything.
   stage1Modules: ['virtio_console', 'squashfs', 'overlay', 'virtio_blk', 'loop', 'virtio_net'],
-
   // The balloon's driver tells the host which memory is free.
   rootModules: ['virtio-rng', 'virtio_balloon', 'button', 'evdev'],
   // The loopback is for tests of the listeners on hosts without vsock.

@@ -9,7 +9,6 @@ import { closeSync, openSync, readSync, statSync } from 'node:fs';
 import * as v from 'valibot';
 import type { System } from '../domain/guest-system.ts';
 import type { VmProgram } from '../domain/vm-programs.ts';
-
 import { Exit, Failed, errorCode, type Recovery } from '../system/failure.ts';
 import { advice, ours } from '../system/advice.ts';
 import { statsIfThere } from '../system/stats.ts';
@@ -46,6 +45,7 @@ export const bundleAt = (prefix: string): BootImage => ({
   unpacked: `${prefix}-vmlinux`,
 });
 
+const bytes = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 const file = v.object({ sha256: v.string(), size: v.number() });
 
 const manifestSchema = v.object({
@@ -73,7 +73,7 @@ const manifestSchema = v.object({
   packages: v.record(v.string(), v.string()),
   files: v.object({ kernel: file, initrd: file, cmdline: file, unpacked: v.optional(file) }),
   /** Where the root is in the initrd; images of before have none. */
-  root: v.optional(v.object({ stage1: v.number(), at: v.number(), size: v.number() })),
+  root: v.optional(v.object({ stage1: bytes, at: bytes, size: bytes })),
 });
 
 /** What an image is made of and what its files are to the byte. */
@@ -106,9 +106,16 @@ export const noParts: BootParts = { isUnpacked: false, root: undefined };
 export function partsOf(bundle: BootImage, row: Pick<VmProgram, 'bootsParts'>): BootParts {
   const manifest = row.bootsParts ? readManifest(bundle) : undefined;
   if (manifest === undefined) return noParts;
-  const { files, root } = manifest;
+  const { files } = manifest;
+  const root = manifest.root && isIn(bundle.initrd, manifest.root) ? manifest.root : undefined;
   const isUnpacked = files.unpacked !== undefined && statsIfThere(bundle.unpacked) !== undefined;
   return { isUnpacked, root };
+}
+
+/** QEMU takes whole sectors, and none that are not there. */
+function isIn(initrd: string, { stage1, at, size }: RootPart): boolean {
+  const all = statsIfThere(initrd)?.size ?? 0;
+  return 0 < stage1 && stage1 <= at && size > 0 && size % 512 === 0 && at + size <= all;
 }
 
 const parts = ['kernel', 'initrd', 'cmdline'] as const;

@@ -38,7 +38,6 @@ export interface PlanInput {
   /** What of the bundle lies in the layout as a part; none where absent. */
   readonly parts?: BootParts;
   /** The bundle's own kernel command line. */
-
   readonly cmdline: string;
   /** Absolute path of the VM program. */
   readonly program: string;

@@ -82,6 +82,8 @@ function bzImage(payload: Buffer, version = 0x20f): Buffer {
 const sized = (packed: Buffer) => Buffer.concat([packed, Buffer.from([1, 2, 3, 4])]);
 const packedBy = (program: string, input: Buffer) =>
   sized(spawnSync(program, ['-c'], { input }).stdout);
+const endless = elf(['Xen', 5, 'xen-3.0'], ['Xen', 18, 'at 16 MB']);
+endless.writeUInt32LE(0xffff_fff4, 64 + 2 * 56);
 const pvh = elf(['Linux', 18, ''], ['Xen', 5, 'xen-3.0'], ['Xen', 18, 'at 16 MB']);
 
 describe('a kernel for amd64 is also there unpacked', () => {
@@ -97,6 +99,8 @@ describe('a kernel for amd64 is also there unpacked', () => {
     ['but for one that has no such entry', bzImage(gzipSync(elf(['Xen', 5, 'xen-3.0'])))],
     ['of another owner', bzImage(gzipSync(elf(['Linux', 18, 'x'])))],
     ['that is cut off', bzImage(gzipSync(pvh.subarray(0, 130)))],
+    ['whose note has a name without end', bzImage(gzipSync(endless))],
+    ['of which nothing but the beginning is there', bzImage(gzipSync(pvh.subarray(0, 40)))],
     ['that is no ELF file', bzImage(gzipSync(Buffer.from('code')))],
     ['packed by what is not known', bzImage(Buffer.from('BZh91AY'))],
     ['of an older boot protocol', bzImage(gzipSync(pvh), 0x207)],

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { copyFileSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { bundleAt } from '../../src/vm/boot-image.ts';
+import { bundleAt, bundleFiles } from '../../src/vm/boot-image.ts';
 import { BuilderRig, testImage } from './rig.ts';
 
 // Behaviour 149: A new image is booted at the next start. If its guest does not become ready, the last image whose
@@ -17,7 +17,7 @@ test('a new image is taken at the next start; one that does not get ready is set
   await rig.up();
   await rig.logged('image-kept');
   const good = readdirSync(rig.layout.images).filter((name) => name.startsWith('good-'));
-  expect(good).toHaveLength(4);
+  expect(good).toHaveLength(5);
 
   // Its kernel finds no first program.
   install(rig, (cmdline) => `${cmdline} rdinit=/nowhere init=/nowhere`);
@@ -38,6 +38,11 @@ test('a new image is taken at the next start; one that does not get ready is set
   );
   const dry = await rig.cli('daemon', '--dry-run');
   expect(dry.stdout).toContain(`# boots the image ${rig.layout.images}/good\n`);
+
+  // What looks like a root on the data disk is none: the next start takes the host's.
+  const forge =
+    'head -c 96 /dev/vdb >/run/forged && dd if=/run/forged of=/dev/vda conv=notrunc,fsync';
+  expect((await rig.cli('ssh', '--root', '--', forge)).end).toBe(0);
 
   // It stays so, also for another daemon, which wastes no start on it.
   expect((await rig.cli('stop')).end).toBe(0);
@@ -63,7 +68,7 @@ test('a new image is taken at the next start; one that does not get ready is set
 function install(rig: BuilderRig, change: (cmdline: string) => string): void {
   const [from, to] = [bundleAt(testImage()), bundleAt(join(rig.layout.images, 'builder'))];
   mkdirSync(rig.layout.images, { recursive: true });
-  for (const part of ['kernel', 'initrd', 'cmdline', 'manifest'] as const) {
+  for (const part of bundleFiles) {
     rmSync(to[part], { force: true });
     copyFileSync(from[part], to[part]);
   }

@@ -184,7 +184,7 @@ describe('unconfigure', needs('root'), () => {
       'downloads/downloading.kernel',
     ])
       put(join(rig.layout.root, name), 'ours');
-    for (const name of ['builder-kernel', 'good-kernel', 'good-initrd.img.new'])
+    for (const name of ['builder-kernel', 'builder-vmlinux', 'good-kernel', 'good-initrd.img.new'])
       put(join(rig.layout.images, name), 'ours');
     await rig.unconfigure('--purge', '-y');
     expect(existsSync(rig.layout.root)).toBe(false);

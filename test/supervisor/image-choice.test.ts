@@ -84,7 +84,7 @@ describe('images on the disk', () => {
   const where = () => ({ layout, clock, signal: new AbortController().signal });
   /** As `image build` leaves one: new files under the old names. */
   const install = (content: string) => {
-    for (const part of ['kernel', 'initrd.img', 'cmdline', 'manifest.json']) {
+    for (const part of ['kernel', 'vmlinux', 'initrd.img', 'cmdline', 'manifest.json']) {
       rmSync(join(layout.images, `builder-${part}`), { force: true });
       writeFileSync(join(layout.images, `builder-${part}`), content);
     }
@@ -141,8 +141,9 @@ describe('images on the disk', () => {
     install('three');
     expect(booted()).toBe('three');
     expect(await keeps(chooseImage(config, layout))).toBe(true);
-    expect(readdirSync(layout.images)).toHaveLength(8);
-    expect(readFileSync(join(layout.images, 'good-kernel'), 'utf8')).toBe('three');
+    expect(readdirSync(layout.images)).toHaveLength(10);
+    for (const part of ['kernel', 'vmlinux'])
+      expect(readFileSync(join(layout.images, `good-${part}`), 'utf8')).toBe('three');
   });
 
   // Behaviour 152: An image that this program made is not started if packages in it are below the lowest acceptable
@@ -180,7 +181,7 @@ describe('images on the disk', () => {
     expect(await keeps(chooseImage(accepting, layout))).toBe(false);
 
     // As the release before has kept it.
-    for (const part of ['kernel', 'initrd.img', 'cmdline', 'manifest.json'])
+    for (const part of ['kernel', 'vmlinux', 'initrd.img', 'cmdline', 'manifest.json'])
       copyFileSync(join(layout.images, `builder-${part}`), join(layout.images, `good-${part}`));
     install(manifest('2.34.6', '2026-11-29T01:02:03.000Z'));
     expect(lose('guest-panicked', 'image')).toMatchObject({ failure: { kind: 'guest-panicked' } });
@@ -212,7 +213,7 @@ describe('images on the disk', () => {
     const image = chooseImage(config, layout);
     install('two');
     expect(await keeps(image)).toBe(false);
-    expect(readdirSync(layout.images)).toHaveLength(4);
+    expect(readdirSync(layout.images)).toHaveLength(5);
   });
 
   test("a bundle of somebody's own is used as it is", async () => {

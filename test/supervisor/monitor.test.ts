@@ -18,7 +18,6 @@ class Guest {
   isUsed = true;
   /** Questions to its agent. */
   asked = 0;
-
   offsetMs = 0;
   /** Undefined: a VM program that hangs, and does not answer at all. */
   disk: number | undefined;
@@ -77,7 +76,6 @@ class Guest {
           this.asked++;
           return this.answers ? Promise.resolve(this.clock.now() + this.offsetMs) : silence(signal);
         },
-
         setTime: () => {
           this.sets.push(this.offsetMs);
           this.offsetMs = 0;
@@ -101,7 +99,6 @@ class Guest {
         this.disk === undefined ? new Promise(() => undefined) : Promise.resolve(this.disk),
       doorBytes: () => 0,
       isUsed: () => this.isUsed,
-
       onHealth: (health) => this.health.push(health),
       onClock: () => undefined,
     };

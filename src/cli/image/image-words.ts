@@ -17,7 +17,6 @@ export function describeBuilt(
 ): string {
   const sizes = Object.values(manifest.files).map((file) => file?.size ?? 0);
   const size = mebibytes(sizes.reduce((sum, each) => sum + each, 0));
-
   const what = `Linux ${manifest.kernelVersion}, Debian ${manifest.suite}, ${size} MiB`;
   return fresh ? `Built ${prefix} (${what}).` : `${prefix} is up to date (${what}).`;
 }

@@ -11,7 +11,6 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
-
 import { cpioArchive, paddingTo, S_IFDIR, S_IFREG } from '../../system/cpio.ts';
 import { errorCode, Exit, Failed } from '../../system/failure.ts';
 import { sizeIfThere } from '../../system/files/files.ts';
@@ -76,7 +75,6 @@ interface InitrdFiles {
   readonly base: string;
   /** How many of its first bytes; all where absent. */
   readonly baseBytes?: number | undefined;
-
   /** Replaced whole; 0600, since it holds keys. */
   readonly target: string;
 }

@@ -13,7 +13,6 @@ import { loadOrder, numberedName, type LoadableModule } from './modules.ts';
 import { overlayEntries } from './overlay.ts';
 import type { Located } from '../debian/package-index.ts';
 import type { RootPart } from '../../vm/boot-image.ts';
-
 import { collectParts, isPart, noParts, type Parts } from './parts.ts';
 import { isKept, type Arch, type Recipe } from '../recipe.ts';
 import { makeSquashfs } from './squashfs.ts';

@@ -1,7 +1,8 @@
-/** Compressed bytes -> plain bytes. The system's own xz when there is one: it works beside us, on another core. */
+/** Compressed bytes -> plain bytes. The system's own xz or zstd when there is one: it works beside us, on another core. */
 import { createRequire } from 'node:module';
 import { Readable } from 'node:stream';
-import { createGunzip } from 'node:zlib';
+import type { Transform } from 'node:stream';
+import zlib, { createGunzip } from 'node:zlib';
 import { asSentence } from '../../system/advice.ts';
 import { run, succeeded } from '../../system/process/child.ts';
 import { whyFailed } from '../../system/process/end-words.ts';
@@ -29,8 +30,16 @@ export async function* decompressed(
   else if (compression === 'gzip') yield* through(name, Readable.from([data]).pipe(createGunzip()));
   else if (await hasProgram(compression)) yield* native(name, data, compression, signal);
   else if (compression === 'xz') yield* wasm(name, data);
+  else if (ownZstd !== undefined) yield* through(name, Readable.from([data]).pipe(ownZstd()));
   else throw noZstd(name);
 }
+
+/** Node's own, which came with 22.15 and 23.8 (Node's documentation, zlib). */
+const ownZstd = (zlib as { readonly createZstdDecompress?: () => Transform }).createZstdDecompress;
+
+/** Whether it can be unpacked here. */
+export const canDecompress = async (compression: Compression): Promise<boolean> =>
+  compression !== 'zstd' || ownZstd !== undefined || (await hasProgram('zstd'));
 
 /** The same, whole. */
 export async function decompressWhole(

@@ -9,7 +9,6 @@ import {
   type CpioEntry,
 } from '../../system/cpio.ts';
 import type { RootPart } from '../../vm/boot-image.ts';
-
 import { parentOf, type Entry } from './entry.ts';
 import { numberedName, type LoadableModule } from './modules.ts';
 

@@ -1,6 +1,5 @@
 /** A kernel as every VM program can boot it, and as one that need not unpack itself. */
-
-import { decompressWhole, type Compression } from './decompress.ts';
+import { canDecompress, decompressWhole, type Compression } from './decompress.ts';
 import type { Arch } from '../recipe.ts';
 
 /**
@@ -19,7 +18,7 @@ export async function bootable(
 
 /**
  * What an x86 kernel unpacks itself to, where a VM program can boot that as it is (PVH: Documentation/arch/x86/boot.rst and xen.h's
- * XEN_ELFNOTE_PHYS32_ENTRY). Undefined where it is not known to be so, and for other processors.
+ * XEN_ELFNOTE_PHYS32_ENTRY). Undefined where it is not known to be so, where nothing here unpacks it, and for other processors.
  */
 export async function unpackedKernel(
   kernel: Uint8Array,
@@ -29,6 +28,7 @@ export async function unpackedKernel(
   const packed = arch === 'amd64' ? payloadOfX86(kernel) : undefined;
   if (packed === undefined) return undefined;
   const { data, compression } = packed;
+  if (!(await canDecompress(compression))) return undefined;
   const unpacked = await decompressWhole('the kernel', data, compression, signal);
   return hasPvhEntry(unpacked) ? unpacked : undefined;
 }
@@ -66,7 +66,7 @@ function payloadOfX86(kernel: Uint8Array): Payload | undefined {
 
 /** A note of the owner `Xen` and type 18 in an ELF file of 64 bits. */
 function hasPvhEntry(unpacked: Buffer): boolean {
-  if (unpacked.toString('latin1', 0, 5) !== '\x7fELF\x02') return false;
+  if (unpacked.length < 64 || unpacked.toString('latin1', 0, 5) !== '\x7fELF\x02') return false;
   const [headers, size, count] = [
     Number(unpacked.readBigUInt64LE(32)),
     unpacked.readUInt16LE(54),
@@ -96,7 +96,7 @@ function notesOf(segment: Buffer): string[] {
   return notes;
 }
 
-const padded = (length: number): number => (length + 3) & ~3;
+const padded = (length: number): number => Math.ceil(length / 4) * 4;
 
 const magics = {
   gzip: '1f8b',

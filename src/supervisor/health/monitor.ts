@@ -1,8 +1,7 @@
 /**
-  * The watch over a ready guest: that it lives, and that its clock is right. One look with each tick of the daemon while all is
+ * The watch over a ready guest: that it lives, and that its clock is right. One look with each tick of the daemon while all is
  * well, so that it costs no timer of its own, and with each third one while nobody uses the guest; every second while the agent is
  * silent. A guest that froze is found within 30 s of when somebody uses it. After a sleep it looks at once.
-
  */
 import type { GuestAgent } from '../../guest/agent/agent.ts';
 import { asleepMs } from '../../system/time/awake.ts';
@@ -39,14 +38,14 @@ export interface LivenessMonitorOptions {
   readonly doorBytes: () => number;
   /** Whether anybody is through the front door, or about to be. */
   readonly isUsed: () => boolean;
-
   readonly onHealth: (health: Health) => void;
   /** The guest's clock minus ours, in ms, when it was looked at; after it was set if it had to be. */
   readonly onClock: (offsetMs: number) => void;
 }
 
 /**
- * A tick (5 s) until a question is left unanswered (three where nobody uses the guest), then 20 s of silence, and a second more until the look that sees them: 26 s.
+ * A tick (5 s; three where nobody uses the guest) until a question is left unanswered, then 20 s of silence, and a second more until
+ * the look that sees them: 26 s, or 36.
  * As long as the agent's own limit, which is also the tick's: a timer cancelled in time still wakes Node when it
  * would have been due, unless another of the same length is due before.
  */
@@ -138,7 +137,6 @@ export class LivenessMonitor {
     if (this.#open.has('agent')) return;
     this.#open.add('agent');
     this.#ticks = 0;
-
     const { clock } = this.#options;
     const asked = clock.monotonic();
     this.#pulse = observe(this.#pulse, this.#signs, asked);

@@ -56,6 +56,5 @@ export function dropOld(prefix: string): boolean {
   const bundle = bundleAt(prefix);
   // The kernel first: without it there is no image, however far this gets.
   for (const part of bundleFiles.toReversed()) rmSync(bundle[part], { force: true });
-
   return true;
 }

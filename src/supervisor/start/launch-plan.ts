@@ -20,7 +20,6 @@ interface PlanOptions {
   /** Absent: it boots none. */
   readonly parts?: BootParts;
   /** The bundle's own kernel command line. */
-
   readonly cmdline: string;
   readonly accelerator: Accelerator;
   /** What the VM program says that it can do; absent where it was not asked. */

@@ -84,7 +84,6 @@ async function planChildren(
   const { config, running } = scope;
   const { driver } = running.tried;
   const { bundle, parts, cmdline } = staged;
-
   // Our copy of the kernel is another file at each start.
   const named = bundleAt(staged.image.prefix);
   const way = await wayToRun(context, scope, { program, bundle: named });

@@ -1,7 +1,7 @@
 /**
  * What a guest boots, as files of the daemon's own: the image's kernel under another name, and the image's initrd with the seed
- * behind it; for a program that boots an image in parts, those too. Nobody else writes them, so it boots what was looked at, whoever makes an image meanwhile. The next start takes them
- * again while the same would be made.
+ * behind it; for a program that boots an image in parts, those too. Nobody else writes them, so it boots what was looked at, whoever
+ * makes an image meanwhile. The next start takes them again while the same would be made.
  */
 import { readFileSync } from 'node:fs';
 import { waitsForStart } from '../../config/config-changes.ts';
@@ -43,7 +43,6 @@ export interface StagedImage {
   readonly parts: BootParts;
   /** The bundle's kernel command line. */
   readonly cmdline: string;
-
   /** All that they were made from: the same for the same image, settings and keys. */
   readonly madeFrom: string;
   /** Of the keys of those who may build, as {@link keysVersion} has it. */
@@ -134,12 +133,10 @@ export class Staging {
     const { kernel, initrd, cmdline, manifest, unpacked } = bundleAt(prefix);
     const { clientKey, rootKey, hostKey } = layout;
     const files = [kernel, initrd, cmdline, manifest, unpacked, rootKey, hostKey];
-
     // What no start takes makes no difference to what a guest boots.
     const settings = Object.entries(config).filter(([name]) => waitsForStart({ name }));
     const { agent, ssh, bootsParts } = row;
     const all = [prefix, settings, vm, agent, ssh, bootsParts, guest, keysVersion(this.#options)];
-
     // A key that others can read by now is not taken.
     const modes = [clientKey, rootKey, hostKey].map(modeOf).join();
     return `${JSON.stringify(all)} ${versionsOf(files)} ${modes}`;

@@ -90,7 +90,6 @@ export class Starts {
     await untilReady(scope, vm, { ...this.#options, keys: this.keys });
     dispatch({ type: 'guest-ready' });
     scope.guest.keepMonitoring(doorControl);
-
     suspending.noteReady(scope);
     keepProgram(scope, { ...this.#options, known: this.verdicts.all() });
     await scope.keepImage();

@@ -1,4 +1,5 @@
 /** Lets in those who wait at the door, as many at a time as the guest and this process can take. */
+import type { Socket } from 'node:net';
 import type { Tunnel } from '../domain/tunnel.ts';
 import type { Log } from '../system/log.ts';
 import type { Clock } from '../system/time/clock.ts';
@@ -33,10 +34,20 @@ export class Admission {
   #cancelAgain: () => void = () => undefined;
   /** Where the guest is; undefined while nobody is let in. */
   tunnel: Tunnel | undefined;
+  /** A connection that the guest has greeted already. */
+  #greeted: Socket | undefined;
 
   constructor(options: AdmissionOptions) {
     this.#options = options;
     this.#throttle = new ConnectThrottle(options.clock, turnMs);
+  }
+
+  /** Whoever is let in now goes through that connection; it is closed where nobody is. */
+  nowBy(greeted: Socket | undefined): void {
+    this.#greeted = greeted;
+    this.now();
+    this.#greeted?.destroy();
+    this.#greeted = undefined;
   }
 
   /** Once for all that happens now: a crowd is looked through as a whole. */
@@ -94,7 +105,9 @@ export class Admission {
   async #letThrough(client: Client, tunnel: Tunnel): Promise<void> {
     const { room, through, clock, log, onChange } = this.#options;
     const { signal } = client.attempt;
-    const guest = await reachGuest(tunnel, { ...this.#options, signal, throttle: this.#throttle });
+    const guest =
+      this.#takeGreeted() ??
+      (await reachGuest(tunnel, { ...this.#options, signal, throttle: this.#throttle }));
     if (guest === undefined) return;
     if (signal.aborted) return void guest.destroy();
     const user = room.forget(client);
@@ -109,6 +122,12 @@ export class Admission {
     through.remove(pair);
     log(end.kind === 'reset' ? 'info' : 'debug', 'door-ended', { client: client.number, ...end });
     onChange();
+  }
+
+  #takeGreeted(): Socket | undefined {
+    const greeted = this.#greeted;
+    this.#greeted = undefined;
+    return greeted?.readable === true ? greeted : undefined;
   }
 }
 

@@ -34,9 +34,9 @@ export interface Door {
   readonly place: DoorPlace;
   /**
    * The guest is ready: whoever waits goes through, and whoever comes. After `loginMs` it cuts off whom it has greeted and who
-   * has not logged in.
+   * has not logged in. `greeted`: a connection to it whose greeting is still to be read, for the first who waits.
    */
-  release(tunnel: Tunnel, loginMs?: number): void;
+  release(tunnel: Tunnel, loginMs?: number, greeted?: Socket): void;
   /** The guest is away: new clients wait. Those that are through end with their guest. */
   hold(why: string): void;
   /** No guest will come: whoever waits or comes is sent off, with this reason in the log, until hold or release. */
@@ -103,13 +103,13 @@ class FrontDoor implements Door {
 
   readonly keep = (): Promise<void> => this.#entrance.keep();
 
-  release(tunnel: Tunnel, loginMs = usualLoginMs): void {
+  release(tunnel: Tunnel, loginMs = usualLoginMs, greeted?: Socket): void {
     if (this.#admission.tunnel !== undefined) this.hold('another guest took its place');
     this.#admission.tunnel = tunnel;
     this.#refusal = undefined;
     this.#through.loginMs = loginMs;
     this.#log('info', 'door-released', { waiting: this.#room.counts().held });
-    this.#admission.now();
+    this.#admission.nowBy(greeted);
   }
 
   hold(why: string): void {

@@ -44,6 +44,17 @@ export async function greets(tunnel: Tunnel, options: Omit<ReachOptions, 'log'>)
   return socket !== undefined;
 }
 
+/** A connection that sshd has greeted, its greeting still to be read. Rejects with the signal's reason. */
+export async function greetedBy(
+  tunnel: Tunnel,
+  options: Omit<ReachOptions, 'log'>,
+): Promise<Socket> {
+  const socket = await reachGuest(tunnel, { ...options, log: silent });
+  if (socket === undefined) throw reasonOf(options.signal);
+  // It may end before anybody takes it.
+  return socket.on('error', () => undefined);
+}
+
 /** How long an attempt may be silent, and the pause after it; both grow: a busy guest must not be asked more and more. */
 function backoffFor(attempt: number): {
   readonly silenceMs: number;

@@ -1,4 +1,5 @@
 /** What a start has acquired: the only record of what has to be ended with it. */
+import type { Socket } from 'node:net';
 import type { Unfit } from '../net/networks.ts';
 import type { Text } from '../system/advice.ts';
 import type { Child } from '../system/process/child.ts';
@@ -19,6 +20,8 @@ export interface Running {
   guest?: PlannedGuest;
   network?: RunningNetwork;
   vm?: RunningVm;
+  /** A connection to a resumed guest that its sshd has greeted. */
+  greeted?: Socket;
 }
 
 /** The ways that a start takes, as far as it has come: one of them may be to blame for its loss. */

@@ -1,4 +1,5 @@
 /** One start and all that belongs to it. Ending it cancels its waits and drops its late news at the door. */
+import type { Socket } from 'node:net';
 import { startReasons } from './lifecycle/own-reasons.ts';
 import { applyNow } from '../config/config-changes.ts';
 import type { Config } from '../config/config.ts';
@@ -74,6 +75,13 @@ export class Scope {
     return this.#controller.signal;
   }
 
+  /** The connection by which its guest was found awake; once. */
+  takeGreeted(): Socket | undefined {
+    const { greeted } = this.running;
+    delete this.running.greeted;
+    return greeted;
+  }
+
   /** What this start was made with, and what has been changed since that counts without another. */
   get config(): Config {
     return this.#config;
@@ -86,6 +94,7 @@ export class Scope {
 
   end(): void {
     this.#controller.abort(new Error('this start is over'));
+    this.takeGreeted()?.destroy();
   }
 
   /** Late news of a start that was ended is nobody's. */

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createServer, type Socket } from 'node:net';
 import { describe, expect, test } from 'vitest';
 import { earlyBytesLimit } from '../../src/door/held-client.ts';
+import { greetedBy } from '../../src/door/guest-connection.ts';
 import { listen } from '../../src/door/listen.ts';
 import { plainly } from '../../src/system/advice.ts';
 import { Failed, failureOf } from '../../src/system/failure.ts';
@@ -22,6 +23,30 @@ describe('while the guest is away', () => {
     expect(client.text).toBe(`${greetingLine}SSH-2.0-client\r\n`);
     expect(rig.door.counts()).toEqual({ held: 0, opening: 0, open: 1, loggedIn: 1, entering: 0 });
     expect(rig.door.bytesFromGuest()).toBe(greetingLine.length + 16);
+  });
+
+  test('the first goes through a connection that the guest has greeted already, if there is one', async () => {
+    await using rig = await doorRig();
+    await using guest = await fakeGuest(echoing);
+    const greeted = () => greetedBy(guest.tunnel, { ...rig, signal: new AbortController().signal });
+    const [client, next] = [new Client(rig.port), new Client(rig.port)];
+    await until(() => rig.door.counts().held === 2);
+    rig.door.release(guest.tunnel, undefined, await greeted());
+    await until(() => client.text.includes(greetingLine) && next.text.includes(greetingLine));
+    expect(guest.sockets).toHaveLength(2);
+
+    // Nobody waits for it, or it has ended.
+    rig.door.hold('');
+    const unused = await greeted();
+    rig.door.release(guest.tunnel, undefined, unused);
+    expect(unused.destroyed).toBe(true);
+    rig.door.hold('');
+    const late = new Client(rig.port);
+    await until(() => rig.door.counts().held === 1);
+    const ended = await greeted();
+    ended.destroy();
+    rig.door.release(guest.tunnel, undefined, ended);
+    await until(() => late.text.includes(greetingLine));
   });
 
   test.each([

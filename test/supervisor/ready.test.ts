@@ -50,6 +50,7 @@ test('a guest that goes on from its file is told of the keys before anybody is l
       vmPause: { expect: nothing },
       settle: nothing,
     },
+    running: {},
     signal: new AbortController().signal,
     facts: { all: {}, note: nothing, see: say('ready') },
   } as unknown as Scope;
@@ -60,4 +61,8 @@ test('a guest that goes on from its file is told of the keys before anybody is l
     sshd.close();
   }
   expect(done).toEqual(['clock', 'keys', 'ready']);
+  // The connection that its sshd has greeted is kept for whoever waits.
+  const { greeted } = scope.running;
+  expect(String(greeted?.read())).toBe('SSH-2.0-guest\r\n');
+  greeted?.destroy();
 });

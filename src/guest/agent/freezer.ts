@@ -50,8 +50,11 @@ export async function freezeGuest(agent: Agent): Promise<void> {
  * the signal aborts. Rejects where it refuses.
  */
 export async function wakeGuest(agent: Agent, clock: Clock, signal: AbortSignal): Promise<void> {
-  await untilHeard(() => agent.setTime(undefined, signal), clock, signal);
-  await untilHeard(() => thawGuest(agent, signal), clock, signal);
+  // The agent sets the clock at once, then waits for a program of its own (qga/commands.c, hwclock): beside that the disk can go on.
+  await Promise.all([
+    untilHeard(() => thawGuest(agent, signal), clock, signal),
+    untilHeard(() => agent.setTime(undefined, signal), clock, signal),
+  ]);
 }
 
 /**

@@ -234,7 +234,7 @@ export class DoorControl {
 
   #letIn(): void {
     if (this.#wayIn === undefined || this.#draining || this.#turnsAway || this.#withheld) return;
-    this.#door?.release(this.#wayIn.tunnel, this.#wayIn.loginMs);
+    this.#door?.release(this.#wayIn.tunnel, this.#wayIn.loginMs, this.#wayIn.takeGreeted?.());
   }
 
   #noGuest(): void {

@@ -10,12 +10,14 @@ export const announcedAgent = (scope: Scope | undefined): GuestAgent | undefined
   scope?.guest.has('agent') === true ? scope.guest.agent : undefined;
 
 /** Into the guest of a start; undefined where there is none. */
-export function wayIntoGuest({ running, facts, guest }: Scope): WayIn | undefined {
+export function wayIntoGuest(scope: Scope): WayIn | undefined {
+  const { running, facts, guest } = scope;
   const machine = running.vm?.machine;
   if (machine === undefined) return undefined;
   return {
     tunnel: machine.tunnel,
     loginMs: loginSeconds(facts.all.accelerator) * 1000,
+    takeGreeted: () => scope.takeGreeted(),
     askLoggedIn: async (known, signal) =>
       guest.has('agent') ? askLoggedIn(guest.agent, { known, signal }) : undefined,
   };

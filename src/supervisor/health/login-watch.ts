@@ -1,4 +1,5 @@
 /** Sees that the front door knows how many of its connections have logged in: the guest is asked while that is not certain. */
+import type { Socket } from 'node:net';
 import { addAbortListener } from 'node:events';
 import type { Tunnel } from '../../domain/tunnel.ts';
 import type { Counts } from '../../door/through.ts';
@@ -13,6 +14,8 @@ export interface WayIn {
   /** How long the guest gives a client that it has greeted to log in. */
   readonly loginMs: number;
   readonly askLoggedIn: AskLoggedIn;
+  /** A connection that the guest has greeted, for the first who is let in; once. */
+  readonly takeGreeted?: () => Socket | undefined;
 }
 
 interface LoginWatchOptions {

@@ -1,8 +1,9 @@
 /** A start of a guest that is away as a file: whether it goes on from there, and how. */
+import type { Socket } from 'node:net';
 import { changesForGuest, describeChange } from '../../config/config-changes.ts';
 import type { Config } from '../../config/config.ts';
 import type { Layout } from '../../config/layout.ts';
-import { greets } from '../../door/guest-connection.ts';
+import { greetedBy } from '../../door/guest-connection.ts';
 import { wakeGuest } from '../../guest/agent/freezer.ts';
 import { probeGuest } from '../../guest/login/probe.ts';
 import type { GuestAgent } from '../../guest/agent/agent.ts';
@@ -130,20 +131,29 @@ interface WakeOptions {
   readonly isTrial: boolean;
 }
 
-/** Its clock is right, its disk goes on, and its sshd greets. Failed `guest-not-resumed`. */
-export async function untilAwake(options: WakeOptions): Promise<void> {
+/** Its clock is right, its disk goes on, and its sshd greets: by the connection that this returns. Failed `guest-not-resumed`. */
+export async function untilAwake(options: WakeOptions): Promise<Socket> {
   const { machine, agent, layout, clock, log, signal, isTrial } = options;
   const { tunnel } = machine;
+  let greeted: Socket | undefined;
+  const greet = async (inTime: AbortSignal) => {
+    greeted = await greetedBy(tunnel, { clock, signal: inTime });
+    if (inTime.aborted) greeted.destroy();
+    return greeted;
+  };
   const wake = async (inTime: AbortSignal) => {
-    await Promise.all([wakeGuest(agent, clock, inTime), greets(tunnel, { clock, signal: inTime })]);
-    if (!isTrial) return;
+    const [socket] = await Promise.all([greet(inTime), wakeGuest(agent, clock, inTime)]);
+    if (!isTrial) return socket;
     const timeoutMs = loginTimeoutMs;
     const probe = await probeGuest({ tunnel, layout, clock, signal: inTime, timeoutMs });
     if (!probe.ok) throw new Failed(notResumed(probe.detail));
+    return socket;
   };
   try {
-    await within(wake, { clock, timeoutMs: wakeMs, signal, late: () => notResumed(late(wakeMs)) });
+    const inTime = { clock, timeoutMs: wakeMs, signal, late: () => notResumed(late(wakeMs)) };
+    return await within(wake, inTime);
   } catch (error) {
+    greeted?.destroy();
     if (signal.aborted) throw error;
     log('warn', 'guest-not-resumed', { failure: failureOf(error) });
     throw asNotResumed(error);

@@ -66,7 +66,7 @@ async function awake(scope: Scope, { machine, planned }: AttachedVm, where: Resu
   const { agent, awake: clock, boot, vmPause } = scope.guest;
   const isTrial = trialOf(where.layout, planned.keeping.basis, where.clock.now()) !== 'works';
   boot.resumed();
-  await untilAwake({ ...where, clock, machine, agent, signal, isTrial });
+  scope.running.greeted = await untilAwake({ ...where, clock, machine, agent, signal, isTrial });
   await where.keys.tell({ agent, told: planned, signal });
   vmPause.expect(false);
   return { nixVersion: planned.resumed?.nixVersion, clockOffsetMs: 0 };

@@ -20,8 +20,8 @@ export interface Scene {
   readonly judge: Judge;
 }
 
-/** A guest that is frozen for good is found within 30 s; with a boot before and after it this is ample. */
-const limitMs = 120_000;
+/** A guest that is frozen for good is found within 40 s; with a boot before and after it this is ample. */
+const limitMs = 130_000;
 
 /** Goes on from the blow to a stopped builder. Throws Violated at the first thing that is not as it must be. */
 export async function isWellAgain(rig: BuilderRig, round: Round, scene: Scene): Promise<void> {

@@ -6,8 +6,8 @@ import type { Freeze } from './plan.ts';
 import { isGone, pidOf, send } from './prey.ts';
 import { Violated } from './violated.ts';
 
-/** A VM that is frozen is found within 30 s and then given no time; twice that is for a machine that is busy. */
-const foundMs = 60_000;
+/** A VM that is frozen is found within 40 s and then given no time; twice that is for a machine that is busy. */
+const foundMs = 80_000;
 
 /** A process that stands still. */
 export interface Frozen {

@@ -28,7 +28,7 @@ test('one that cannot be kept is told, and its guest is ended all the same', asy
   await until('stopped');
 });
 
-test('nothing is kept in a directory that is not ours any more', async () => {
+test('nothing is kept in a directory that is not ours any more', { timeout: 30_000 }, async () => {
   await using world = await World.make();
   // It is lost as soon as the end of the guest begins.
   let phases: readonly string[] = [];

@@ -229,10 +229,11 @@ function residentMiB(pid: string): number {
 }
 
 /** All that it has started and that lives: proc(5), children. */
-const childrenOf = (pid: string): string[] =>
-  readdirSync(`/proc/${pid}/task`)
+function childrenOf(pid: string): string[] {
+  return readdirSync(`/proc/${pid}/task`)
     .flatMap((thread) => readFileSync(`/proc/${pid}/task/${thread}/children`, 'utf8').split(' '))
     .filter((child) => child.trim() !== '');
+}
 
 /** What it takes in a minute after it has settled: wake-ups a second, % of a core. */
 async function spentIn(pid: string): Promise<{ readonly wakes: number; readonly cpu: number }> {

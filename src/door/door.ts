@@ -34,7 +34,7 @@ export interface Door {
   readonly place: DoorPlace;
   /**
    * The guest is ready: whoever waits goes through, and whoever comes. After `loginMs` it cuts off whom it has greeted and who
-   * has not logged in. `greeted`: a connection to it whose greeting is still to be read, for the first who waits.
+   * has not logged in. `greeted`: for the first who waits.
    */
   release(tunnel: Tunnel, loginMs?: number, greeted?: Socket): void;
   /** The guest is away: new clients wait. Those that are through end with their guest. */

@@ -28,7 +28,7 @@ test('one that cannot be kept is told, and its guest is ended all the same', asy
   await until('stopped');
 });
 
-test('nothing is kept in a directory that is not ours any more', { timeout: 30_000 }, async () => {
+test('nothing is kept in a directory that is not ours any more', async () => {
   await using world = await World.make();
   // It is lost as soon as the end of the guest begins.
   let phases: readonly string[] = [];
@@ -39,8 +39,7 @@ test('nothing is kept in a directory that is not ours any more', { timeout: 30_0
   phases = ready.phases;
   world.say('Kernel panic - not syncing: odd');
   supervisor.tick();
-  await until('stopping');
-  while (phases.at(-1) === 'stopping') await world.clock.advance(1);
+  // It may pass through the phases between within one step.
   await until('stopped');
   expect(await supervisor.left).toMatchObject({ kind: 'directory-lost' });
   expect(world.vms()).toEqual([]);

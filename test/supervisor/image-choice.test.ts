@@ -1,5 +1,6 @@
 import {
   copyFileSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
@@ -144,6 +145,11 @@ describe('images on the disk', () => {
     expect(readdirSync(layout.images)).toHaveLength(10);
     for (const part of ['kernel', 'vmlinux'])
       expect(readFileSync(join(layout.images, `good-${part}`), 'utf8')).toBe('three');
+    // One without an unpacked kernel leaves none of the image before.
+    install('four');
+    rmSync(join(layout.images, 'builder-vmlinux'));
+    expect(await keeps(chooseImage(config, layout))).toBe(true);
+    expect(existsSync(join(layout.images, 'good-vmlinux'))).toBe(false);
   });
 
   // Behaviour 152: An image that this program made is not started if packages in it are below the lowest acceptable

@@ -16,8 +16,8 @@ export const fakeRecipe: Recipe = {
   cmdline: (arch) => `quiet fake.arch=${arch}`,
 };
 
-/** Packages that the recipe resolves to, with a kernel of that version, whose package name has it too. */
-export function fakePackages(kernel = '6.1.1'): FakePackage[] {
+/** Packages that the recipe resolves to, with a kernel of that version, whose package name has it too. `vmlinuz`: the kernel itself. */
+export function fakePackages(kernel = '6.1.1', vmlinuz = fakeKernel(kernel)): FakePackage[] {
   const image = `linux-image-${kernel}-cloud`;
   const modules = `lib/modules/${kernel}-cloud`;
   const metas = ['amd64', 'arm64'].map((arch) => ({
@@ -32,7 +32,7 @@ export function fakePackages(kernel = '6.1.1'): FakePackage[] {
       version: kernel,
       fields: { Depends: 'debconf | debconf-2.0' },
       files: {
-        [`boot/vmlinuz-${kernel}-cloud`]: fakeKernel(kernel),
+        [`boot/vmlinuz-${kernel}-cloud`]: vmlinuz,
         [`${modules}/kernel/fs/squashfs.ko`]: fakeModule(''),
         [`${modules}/kernel/net/virtio_net.ko`]: fakeModule('net_failover'),
         [`${modules}/kernel/net/net_failover.ko`]: fakeModule(''),

@@ -10,6 +10,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { buildImage, type BuildOptions } from '../../src/image/build.ts';
 import { cachedPath } from '../../src/image/http/cached-file.ts';
@@ -21,6 +22,7 @@ import { describeRenewal, freshLock } from '../../src/image/update.ts';
 import { run } from '../../src/system/process/child.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 import { fakePackages, fakeRecipe, writeFakeRootfs } from '../fakes/fake-image.ts';
+import { bzImage, elf } from '../fakes/fake-kernel.ts';
 import { FakeMirror, fakeKey } from '../fakes/fake-mirror.ts';
 import { unpackCpio } from '../fakes/unpack-cpio.ts';
 import { saying } from '../fakes/saying.ts';
@@ -136,6 +138,19 @@ describe('an image', () => {
     expect(initrd.subarray(at, at + size)).toEqual(unpackCpio(initrd).get('root.squashfs')?.data);
     const names = [...unpackCpio(initrd).keys()];
     expect([...unpackCpio(initrd.subarray(0, stage1)).keys()]).toEqual(names.slice(0, -1));
+  });
+
+  test('has its kernel unpacked as well, where that can be booted as it is', async () => {
+    const vmlinux = elf(['Xen', 18, 'at 16 MB']);
+    await mirror.publish(fakePackages('6.1.1', bzImage(gzipSync(vmlinux))));
+    const { manifest } = await build(await newLock());
+    expect(readFileSync(`${prefix()}-vmlinux`)).toEqual(vmlinux);
+    expect(manifest.files.unpacked?.size).toBe(vmlinux.length);
+    expect((await build(await newLock())).fresh).toBe(false);
+
+    rmSync(`${prefix()}-vmlinux`);
+    expect((await build(await newLock())).fresh).toBe(true);
+    expect(readFileSync(`${prefix()}-vmlinux`)).toEqual(vmlinux);
   });
 
   test('has the root that the recipe says, owned by root', async () => {

@@ -26,8 +26,8 @@ export interface ScopeOptions {
   readonly config: Config;
   /** The program that runs its guest. */
   readonly choice: VmChoice;
-  /** When the guest's boot began, wall time in ms; absent for one that is resumed, of which boots.jsonl has nothing. */
-  readonly bootsSince?: number | undefined;
+  /** When this start began, wall time in ms; absent where boots.jsonl is not to have it. */
+  readonly begunAt?: number;
 }
 
 /** To whom a start speaks while it is the current one. */
@@ -47,20 +47,20 @@ export class Scope {
   readonly facts: StartFacts;
   readonly running: Running;
   readonly guest: GuestWatch;
+  #record: BootRecord | undefined;
   /** Settles when this start acquires nothing more. */
   launched: Promise<void> = Promise.resolve();
 
   constructor(options: ScopeOptions, news: ScopeNews) {
-    const { layout, config, choice, bootsSince } = options;
+    const { config, choice } = options;
     this.#options = options;
     this.#news = news;
     this.#config = config;
     const onChange = () => {
       if (!this.signal.aborted) news.onChange();
     };
-    const record = bootsSince === undefined ? undefined : new BootRecord(layout.boots, bootsSince);
     const onStep = (step: BootStep) => {
-      if (!this.signal.aborted) record?.step(step);
+      if (!this.signal.aborted) this.#record?.step(step);
     };
     this.facts = new StartFacts({ ...options, onChange, onStep });
     this.running = { tried: { driver: choice.driver } };
@@ -73,6 +73,14 @@ export class Scope {
 
   get signal(): AbortSignal {
     return this.#controller.signal;
+  }
+
+  /** Its guest boots: it is recorded from here on, with what it has come to so far. Of one that goes on from its file boots.jsonl has nothing. */
+  recordBoot(): void {
+    const { layout, begunAt } = this.#options;
+    if (this.signal.aborted || begunAt === undefined) return;
+    this.#record = new BootRecord(layout.boots, begunAt);
+    for (const step of this.facts.all.timeline ?? []) this.#record.step(step);
   }
 
   /** The connection by which its guest was found awake; once. */

@@ -190,8 +190,7 @@ export class Supervisor {
 
   #launch(afresh: boolean): void {
     if (!this.#options.isOurs()) return this.#evict();
-    const bootsSince = this.#state.phase === 'starting' ? this.#state.since : undefined;
-    this.#starts.begin({ ...this.#settings, bootsSince }, afresh);
+    this.#starts.begin({ ...this.#settings, begunAt: this.#state.since }, afresh);
   }
 
   async #endChildren(): Promise<void> {

@@ -14,7 +14,7 @@ export async function oneStart({ layout, config }: World, driver: VmDriver) {
   const shared = { layout, clock: systemClock, log: silent };
   const choice = { driver, why: 'It is tried.', rejected: [] };
   const scope = new Scope(
-    { ...shared, config: { ...config, vm: 'qemu' }, choice },
+    { ...shared, begunAt: systemClock.now(), config: { ...config, vm: 'qemu' }, choice },
     { onEvent: () => undefined, onChange: () => undefined },
   );
   const context = {

@@ -84,13 +84,15 @@ function mayHaveJob({ env }: CliContext): boolean {
 }
 
 /** How long the start that is under way has taken, beside earlier ones; undefined where none is. */
-async function startOf({ phase }: Status, layout: Layout): Promise<Screen['start']> {
-  if (traitsOf(phase).guest !== 'comes') return undefined;
+async function startOf({ phase, since }: Status, layout: Layout): Promise<Screen['start']> {
+  // The recorded starts are boots: what goes on from a file is no such thing.
+  if (traitsOf(phase).guest !== 'comes' || phase === 'resuming') return undefined;
   const { bootsOf } = await import('../../command/boot-logs.ts');
   const { usualMs } = await import('../../supervisor/status/boots.ts');
   const boots = knownOrNot(() => bootsOf(layout)) ?? [];
-  const current = boots.at(-1);
-  return current && { begun: Date.parse(current.begun), usualMs: usualMs(boots.slice(0, -1)) };
+  // Until it is known that it boots, it is not among them.
+  const begun = Date.parse((phase === 'starting' ? since : boots.at(-1)?.begun) ?? '');
+  return Number.isNaN(begun) ? undefined : { begun, usualMs: usualMs(boots) };
 }
 
 /** A fact beside the others: whoever may ask the daemon, as its group, may not read all of its files. */

@@ -21,7 +21,10 @@ export async function start(context: StartContext, scope: Scope): Promise<Attach
   if (planned.resumed !== undefined) {
     scope.guest.vmPause.expect(true);
     scope.tell({ type: 'resumes' });
-  } else if (hasChoice(scope.running.tried.driver.row)) noteUsed(scope, prepared);
+  } else {
+    scope.recordBoot();
+    if (hasChoice(scope.running.tried.driver.row)) noteUsed(scope, prepared);
+  }
   scope.signal.throwIfAborted();
   return launchBoth(context, scope, prepared);
 }

@@ -57,7 +57,7 @@ export class Starts {
   }
 
   /** What comes of it is told as events. */
-  begin(settings: SettingsRead & Pick<ScopeOptions, 'bootsSince'>, afresh: boolean): void {
+  begin(settings: SettingsRead & Pick<ScopeOptions, 'begunAt'>, afresh: boolean): void {
     const { dispatch, onChange } = this.#options;
     this.#begunWith = settings.config;
     const lose = (thrown: unknown) => dispatch({ type: 'lost', failure: failureOf(thrown) });

@@ -1,4 +1,4 @@
-/** boots.jsonl: a line for each start that begins, and for each of its steps, so that a daemon that is killed leaves what it saw. */
+/** boots.jsonl: a line for each start that boots its guest, and for each of its steps, so that a daemon that is killed leaves what it saw. */
 import type { BootStep } from './boots.ts';
 import { RecordFile } from './record-file.ts';
 
@@ -9,7 +9,7 @@ const mostBytes = 256 * 1024;
 export class BootRecord {
   readonly #file: RecordFile;
 
-  /** A start begins, at this wall time in ms. */
+  /** It began at this wall time in ms. */
   constructor(path: string, at: number) {
     this.#file = new RecordFile(path, { mostBytes, begins: '{"version"' });
     this.#file.append({ version: 1, begun: new Date(at).toISOString() });

@@ -4,6 +4,7 @@
  */
 import type { Counts } from '../../door/through.ts';
 import type { Inside } from '../../guest/agent/inside.ts';
+import { reading } from '../../system/time/awake.ts';
 import type { Clock } from '../../system/time/clock.ts';
 import type { Pressure } from './pressure.ts';
 import type { Rest } from '../lifecycle/state.ts';
@@ -42,12 +43,15 @@ export class Idleness {
   readonly #options: IdlenessOptions;
   /** Monotonic; undefined while no guest is ready. */
   #unusedSince: number | undefined;
+  /** What both clocks said at the last look. */
+  #looked: ReturnType<typeof reading>;
   #isAsking = false;
   #pressedAt = -Infinity;
   #wakes: readonly number[] = [];
 
   constructor(options: IdlenessOptions) {
     this.#options = options;
+    this.#looked = reading(options.clock);
   }
 
   /** The guest is ready, or is not any more. */
@@ -66,15 +70,19 @@ export class Idleness {
     this.#wakes = [...this.#recentWakes, this.#now];
   }
 
-  /** A sleep of the host is no time in which somebody could have used it. */
+  /** A sleep of the host is no time in which somebody could have used it; what the wall clock alone has counted of it was never counted here. */
   slept(ms: number): void {
-    if (this.#unusedSince !== undefined)
-      this.#unusedSince = Math.min(this.#now, this.#unusedSince + ms);
+    if (this.#unusedSince === undefined) return;
+    const { now, monotonic } = reading(this.#options.clock);
+    const uncounted = now - this.#looked.now - (monotonic - this.#looked.monotonic);
+    const counted = Math.max(0, ms - Math.max(0, uncounted));
+    this.#unusedSince = Math.min(monotonic, this.#unusedSince + counted);
   }
 
   /** A look, every 5 s. */
   tick(): void {
-    const { afterMs, counts, isAsked } = this.#options;
+    const { clock, afterMs, counts, isAsked } = this.#options;
+    this.#looked = reading(clock);
     this.note(isAsked() ? { loggedIn: 1 } : counts());
     const since = this.#unusedSince;
     if (since === undefined || this.#isAsking || this.#isAnybodyThere) return;

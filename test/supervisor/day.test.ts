@@ -86,6 +86,28 @@ describe('a day', () => {
     expect(memory?.some(([when, bytes]) => when === 36 && bytes === 0)).toBe(true);
   });
 
+  const stopsOf = (...phases: readonly string[]) =>
+    dayIn(
+      phases
+        .map((name, n) => (name === 'daemon-started' ? line(n, name) : phase(n, name)))
+        .join('\n'),
+      at(phases.length),
+    )?.counts.stops;
+
+  test('counts no start that fails as a stop', () => {
+    const fails = ['starting', 'booting', 'stopping', 'backing-off'];
+    expect(stopsOf(...fails, ...fails, 'starting', 'stopping', 'failed')).toBe(0);
+    // Its disk was full before it was ready.
+    expect(stopsOf('starting', 'booting', 'paused', 'stopping', 'failed')).toBe(0);
+    // A restart of one that was there, which fails.
+    const there = ['starting', 'booting', 'ready'];
+    expect(stopsOf(...there, 'stopping', ...fails)).toBe(0);
+    expect(stopsOf(...there, 'stopping', 'backing-off', ...fails)).toBe(1);
+    expect(stopsOf(...there, 'paused', 'stopping', 'failed')).toBe(1);
+    // Its daemon was killed.
+    expect(stopsOf(...there, 'daemon-started', 'away')).toBe(0);
+  });
+
   test('goes back for 24 hours, and begins with what was so then', () => {
     const day = dayIn(log, at(24 * 60 + 30));
     expect(day?.from).toBe(at(30));

@@ -79,6 +79,8 @@ class Reading {
   readonly #uses: { from: number; to: number }[] = [];
   readonly #memory: { at: number; bytes: number }[] = [];
   readonly #happened: { at: number; what: keyof Day['counts'] }[] = [];
+  /** A guest was ready, and has not gone since: a start that fails is no stop. */
+  #isThere = false;
   #isSaved = false;
   #isUsed = false;
   #last = 0;
@@ -112,11 +114,12 @@ class Reading {
   #enter(phase: string, at: number): void {
     // Another release may have others.
     const place = (placeOf as Readonly<Partial<Record<string, DayPlace>>>)[phase] ?? 'trouble';
-    const wasThere = ['there', 'goes'].includes(this.#spans.at(-1)?.place ?? '');
-    if (phase === 'starting') this.#isSaved = false;
+    if (phase === 'starting') this.#isSaved = this.#isThere = false;
+    if (place === 'there') this.#isThere = true;
     if (traitsOf(phase as Phase).guest === 'none') {
       this.#memory.push({ at, bytes: 0 });
-      if (wasThere && !this.#isSaved) this.#happened.push({ at, what: 'stops' });
+      if (this.#isThere && !this.#isSaved) this.#happened.push({ at, what: 'stops' });
+      this.#isThere = false;
     }
     if (place !== 'there') this.#endUse(at);
     this.#goTo(phase === 'away' && this.#isSaved ? 'suspended' : place, at);
@@ -126,6 +129,7 @@ class Reading {
     const last = this.#spans.at(-1);
     if (last !== undefined) last.to = at;
     if (place === 'no-daemon') {
+      this.#isThere = false;
       this.#endUse(at);
       if (last !== undefined) this.#memory.push({ at, bytes: 0 });
     }

@@ -8,7 +8,7 @@ import type { Used } from '../vm/accelerator.ts';
 import type { VmControl, VmDriver } from '../vm/vm-driver.ts';
 import type { MemoryWatch } from './health/memory-watch.ts';
 import type { PlannedGuest } from './idle/comeback.ts';
-import type { SavedGuest } from './idle/saved-guest.ts';
+import type { SavedGuest, Unresumed } from './idle/saved-guest.ts';
 import type { ChildOutput } from './children/child-output.ts';
 import type { ChosenImage } from './start/image-choice.ts';
 
@@ -17,6 +17,8 @@ export interface Running {
   readonly tried: Tried;
   /** What it found of a guest that is away as a file; the record of that is gone. */
   saved?: SavedGuest;
+  /** That, where it does not go on. */
+  unresumed?: Unresumed;
   guest?: PlannedGuest;
   network?: RunningNetwork;
   vm?: RunningVm;

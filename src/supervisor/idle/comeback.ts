@@ -22,6 +22,7 @@ import {
   takeSaved,
   type SavedGuest,
   type Taken,
+  type Unresumed,
 } from './saved-guest.ts';
 import type { StartFacts } from '../start/start-facts.ts';
 
@@ -50,9 +51,15 @@ export interface PlannedGuest {
   wasReady: boolean;
 }
 
+interface Taking {
+  readonly afresh: boolean;
+  /** What an earlier start has taken, and told nobody of. */
+  readonly unresumed?: Unresumed | undefined;
+}
+
 /** To be called before anything of a start touches the disk: whatever was saved is consumed. */
-export function takeGuest(layout: Layout, { afresh }: { readonly afresh: boolean }): Taken {
-  if (!afresh) return takeSaved(layout);
+export function takeGuest(layout: Layout, { afresh, unresumed }: Taking): Taken {
+  if (!afresh) return takeSaved(layout) ?? unresumed;
   discardSaved(layout);
   return undefined;
 }

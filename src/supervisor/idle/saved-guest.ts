@@ -51,8 +51,13 @@ export function leftIn(layout: Place): Saved | undefined {
   return saved && { bytes: saved.bytes, at: saved.at };
 }
 
+/** Why a guest that was away as a file cannot go on from there. */
+export interface Unresumed {
+  readonly unfit: string;
+}
+
 /** A guest that was taken to go on with, or why it cannot. */
-export type Taken = SavedGuest | { readonly unfit: string } | undefined;
+export type Taken = SavedGuest | Unresumed | undefined;
 
 /**
  * Takes the guest: from here on the record is gone for good, whatever comes. Throws where that cannot be: then no guest may begin, since

@@ -11,7 +11,7 @@ import { recordBlank } from '../disk/disk-record.ts';
 import { GuestNames } from '../health/guest-names.ts';
 import { chooseGuest, takeGuest, type PlannedGuest } from '../idle/comeback.ts';
 import { identityOf } from '../idle/guest-identity.ts';
-import type { Taken } from '../idle/saved-guest.ts';
+import type { Taken, Unresumed } from '../idle/saved-guest.ts';
 import { trialBasis } from '../suspend/suspend-trial.ts';
 import type { Scope } from '../scope.ts';
 import { bootFiles, type BootContext } from './boot-files.ts';
@@ -23,6 +23,8 @@ import { advice, ours } from '../../system/advice.ts';
 export interface StartContext extends BootContext {
   /** Whatever was saved, the guest boots. */
   readonly afresh: boolean;
+  /** As {@link takeGuest} has it. */
+  readonly unresumed?: Unresumed | undefined;
   readonly closeDirectories?: () => Promise<void>;
 }
 
@@ -49,10 +51,15 @@ export async function prepareStart(context: StartContext, scope: Scope): Promise
   const programs = choosePrograms(context, scope);
   const staged = await bootFiles(context, scope, programs);
   const taken = takeGuest(context.layout, context);
-  if (taken !== undefined && !('unfit' in taken)) scope.running.saved = taken;
+  if (taken !== undefined) {
+    if ('unfit' in taken) scope.running.unresumed = taken;
+    else scope.running.saved = taken;
+  }
   stageDisk(context, scope);
   scope.facts.see('prepared');
   const children = await planChildren(context, scope, { ...programs, staged });
+  // A start that is over tells nobody that its guest is not resumed: the next one does.
+  scope.signal.throwIfAborted();
   const planned = planGuest(context, scope, { ...programs, ...children, staged, taken });
   return { ...programs, ...children, planned };
 }

@@ -4,7 +4,7 @@ import type { Clock } from '../../system/time/clock.ts';
 import { failureOf, type Failure } from '../../system/failure.ts';
 import type { Log } from '../../system/log.ts';
 import { keepIncident } from '../health/incident.ts';
-import { forgetUnclaimed } from '../idle/saved-guest.ts';
+import { forgetUnclaimed, type Unresumed } from '../idle/saved-guest.ts';
 import type { Scope } from '../scope.ts';
 import { stop } from './stop.ts';
 
@@ -23,6 +23,7 @@ export class Ends {
   readonly #options: EndScopeOptions;
   #isClear = false;
   #isDoubtful = false;
+  #unresumed: Unresumed | undefined;
 
   constructor(options: EndScopeOptions) {
     this.#options = options;
@@ -34,6 +35,8 @@ export class Ends {
       isClear: this.#isClear,
       /** The last VM that was started did not get ready. */
       isDoubtful: this.#isDoubtful,
+      /** Why a guest that was suspended is not resumed, where the start that took it has told nobody. */
+      unresumed: this.#unresumed,
     };
   }
 
@@ -42,6 +45,7 @@ export class Ends {
     const { vm, guest } = scope.running;
     // What did not go on from its file says nothing of what would boot.
     if (vm !== undefined) this.#isDoubtful = !scope.guest.gotReady && guest?.resumed === undefined;
+    this.#keepUnresumed(scope);
     const isJudged = this.#isClear || vm !== undefined;
     this.#isClear = false;
     try {
@@ -50,6 +54,17 @@ export class Ends {
       this.#isClear = isJudged && failure?.blames !== 'leftover';
     } catch (error) {
       this.#options.log('error', 'stop-failed', { failure: failureOf(error) });
+    }
+  }
+
+  /** It is told with the plan of the guest that boots instead. */
+  #keepUnresumed({ running: { guest, saved, unresumed } }: Scope): void {
+    if (guest !== undefined) this.#unresumed = undefined;
+    else if (unresumed !== undefined) this.#unresumed = unresumed;
+    else if (saved !== undefined) {
+      this.#unresumed = { unfit: startOver };
+      // There may be no start after this one.
+      this.#options.log('info', 'guest-not-resumed', { why: startOver });
     }
   }
 }
@@ -81,3 +96,6 @@ async function endScope(
   });
   guest.agent.close();
 }
+
+/** Why a guest is not resumed that was taken from its file by a start which did not come to its plan. */
+export const startOver = 'the start that was to resume it ended too early';

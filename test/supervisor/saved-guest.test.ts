@@ -12,7 +12,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, expect, test } from 'vitest';
 import { layoutOf, type Layout } from '../../src/config/layout.ts';
 import { Ends } from '../../src/supervisor/stop/end-scope.ts';
 import type { Scope } from '../../src/supervisor/scope.ts';
@@ -28,23 +28,7 @@ import {
   readSaved,
   takeSaved,
 } from '../../src/supervisor/idle/saved-guest.ts';
-import { noteBegun } from '../../src/supervisor/suspend/suspend-trial.ts';
 import { removeTree } from '../remove-tree.ts';
-
-/** Inodes of what was brought onto the medium. */
-const flushed = vi.hoisted(() => {
-  // What another file's tests have loaded has the real one.
-  vi.resetModules();
-  return [] as number[];
-});
-vi.mock('node:fs', async (original) => {
-  const fs = await original<typeof import('node:fs')>();
-  const fsyncSync = (fd: number) => {
-    flushed.push(fs.fstatSync(fd).ino);
-    fs.fsyncSync(fd);
-  };
-  return { ...fs, fsyncSync };
-});
 
 let layout: Layout;
 beforeEach(() => {
@@ -168,18 +152,6 @@ test.each<[string, Partial<Host>, Accelerator, boolean]>([
   const difference = differenceIn(now(host), now({ ...host, ...change }));
   if (isSame) expect(difference).toBeUndefined();
   else expect(difference).toContain('another system or processor');
-});
-
-test('the name of the file that says that a trial begins is on the medium before it does', () => {
-  flushed.length = 0;
-  noteBegun(layout, 'a');
-  expect(flushed).toContain(statSync(layout.state).ino);
-});
-
-test('that there is no record is on the medium before a guest boots', () => {
-  flushed.length = 0;
-  expect(takeSaved(layout)).toBeUndefined();
-  expect(flushed).toContain(statSync(layout.state).ino);
 });
 
 test('a file that nobody has gone on with goes when its start has ended; a guest that is away stays', async () => {

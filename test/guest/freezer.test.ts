@@ -1,10 +1,27 @@
-import { chmodSync, existsSync, mkdtempSync, writeFileSync } from 'node:fs';
-import { spawnSync } from 'node:child_process';
+import {
+  chmodSync,
+  closeSync,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import type { Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
+import { expect, onTestFinished, test } from 'vitest';
 import { agentAway, agentRefused, agentSilent } from '../../src/guest/agent/agent-failures.ts';
-import { releaseGuest, wakeGuest } from '../../src/guest/agent/freezer.ts';
+import {
+  freezeGuest,
+  releaseGuest,
+  settleGuest,
+  wakeGuest,
+} from '../../src/guest/agent/freezer.ts';
 import { Failed } from '../../src/system/failure.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 import { removeTree } from '../remove-tree.ts';
@@ -70,35 +87,113 @@ test('a guest that was not saved after all and hears nothing is not waited for',
   await released;
 });
 
-test('a thaw that is asked for twice thaws once, and one that fails leaves the timer', async () => {
-  const dir = mkdtempSync(join(tmpdir(), 'thaw-'));
-  const timer = join(dir, 'timer');
-  const tool = join(dir, 'fsfreeze');
-  const agent = {
-    setTime: () => Promise.resolve(),
-    exec: (_: string, [, script = '']: readonly string[]) => {
-      const here = script.replaceAll('/run/linuxkit-builder.thaw', timer);
-      const env = { PATH: `${dir}:${process.env['PATH'] ?? ''}` };
-      const { status, stderr } = spawnSync('/bin/sh', ['-c', here], { env, encoding: 'utf8' });
-      return Promise.resolve({ code: status ?? 1, stdout: '', stderr });
-    },
+/**
+ * A guest that is a directory: its programs say what they were asked to do, and whoever sleeps in it sleeps until he is woken. `ran`: what
+ * it was told to run, each until nothing of that is left.
+ */
+function scripted() {
+  const dir = mkdtempSync(join(tmpdir(), 'freezer-'));
+  const at = (name: string) => join(dir, name);
+  const program = (name: string, does = '') => {
+    writeFileSync(at(name), `#!/bin/sh\necho "${name} $*" >>'${at('said')}'\n${does}\n`);
+    chmodSync(at(name), 0o755);
   };
-  const can = (code: number) => {
-    writeFileSync(tool, `#!/bin/sh\nexit ${code}\n`);
-    chmodSync(tool, 0o755);
+  program('fsfreeze');
+  program('sleep', 'read -r _ <"$NIGHT"');
+  const ran: { readonly wake: () => void; readonly over: Promise<unknown>; readonly fd: number }[] =
+    [];
+  const exec = async (_: string, [, script = '']: readonly string[]) => {
+    const night = at(`night.${ran.length}`);
+    spawnSync('mkfifo', [night]);
+    // Open for reading too, so that a word to somebody who does not sleep yet is kept for him.
+    const fd = openSync(night, 'r+');
+    const env = { PATH: `${dir}:${process.env['PATH'] ?? ''}`, NIGHT: night };
+    const here = script
+      .replaceAll('/run/linuxkit-builder.thaw', at('timer'))
+      .replaceAll('/proc/sys/vm/drop_caches', at('drop_caches'));
+    const child = spawn('/bin/sh', ['-c', here], {
+      env,
+      stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
+    });
+    // Whatever it leaves behind has the last one.
+    const [, out, err, left] = child.stdio as unknown as readonly [
+      null,
+      Readable,
+      Readable,
+      Readable,
+    ];
+    const over = text(left);
+    ran.push({ wake: () => void writeSync(fd, '\n'), over, fd });
+    // As the agent: until nobody holds its channels any more.
+    const [[code], stdout, stderr] = await Promise.all([
+      once(child, 'exit') as Promise<[number | null]>,
+      text(out),
+      text(err),
+    ]);
+    return { code: code ?? 1, stdout, stderr };
   };
-  try {
-    writeFileSync(timer, '999999999\n');
-    can(1);
-    await expect(wakeGuest(agent, new FakeClock(), signal)).rejects.toThrow();
-    expect(existsSync(timer)).toBe(true);
-    can(0);
-    await wakeGuest(agent, new FakeClock(), signal);
-    expect(existsSync(timer)).toBe(false);
-    // A disk that is not frozen is not thawed: the tool says no.
-    can(1);
-    await wakeGuest(agent, new FakeClock(), signal);
-  } finally {
+  onTestFinished(async () => {
+    for (const { wake } of ran) wake();
+    await Promise.all(ran.map(({ over }) => over));
+    for (const { fd } of ran) closeSync(fd);
     removeTree(dir);
-  }
+  });
+  const said = () => readFileSync(at('said'), 'utf8').trim().split('\n');
+  return { at, program, ran, said, agent: { setTime: () => Promise.resolve(), exec } };
+}
+const wake = (guest: ReturnType<typeof scripted>) =>
+  wakeGuest(guest.agent, new FakeClock(), signal);
+
+test('a guest that nobody thaws does so by itself after a minute, and not again when it is asked', async () => {
+  const guest = scripted();
+  await freezeGuest(guest.agent);
+  expect(existsSync(guest.at('timer'))).toBe(true);
+  guest.ran[0]?.wake();
+  await guest.ran[0]?.over;
+  const all = ['fsfreeze --freeze /nix', 'fsfreeze --unfreeze /nix', 'sleep 60'];
+  expect(guest.said().sort()).toEqual(all);
+  expect(existsSync(guest.at('timer'))).toBe(false);
+  await wake(guest);
+  expect(guest.said()).toHaveLength(all.length);
+});
+
+test('the timer of one freeze does not end the next', async () => {
+  const guest = scripted();
+  const thaws = () => guest.said().filter((line) => line === 'fsfreeze --unfreeze /nix').length;
+  await freezeGuest(guest.agent);
+  await wake(guest);
+  expect(thaws()).toBe(1);
+  await freezeGuest(guest.agent);
+  const [first, , second] = guest.ran;
+  first?.wake();
+  await first?.over;
+  expect([thaws(), existsSync(guest.at('timer'))]).toEqual([1, true]);
+  second?.wake();
+  await second?.over;
+  expect([thaws(), existsSync(guest.at('timer'))]).toEqual([2, false]);
+});
+
+test('a guest writes what it holds back, gives back what is free, then drops its caches', async () => {
+  const guest = scripted();
+  // Caches that were dropped before would hold it still.
+  for (const name of ['sync', 'fstrim'])
+    guest.program(name, `rm -f '${guest.at('drop_caches')}'; exit 1`);
+  await settleGuest(guest.agent, signal);
+  expect(guest.said()).toEqual(['sync ', 'fstrim /nix']);
+  expect(readFileSync(guest.at('drop_caches'), 'utf8')).toBe('3\n');
+});
+
+test('a thaw that is asked for twice thaws once, and one that fails leaves the timer', async () => {
+  const guest = scripted();
+  const timer = guest.at('timer');
+  writeFileSync(timer, '999999999\n');
+  guest.program('fsfreeze', 'exit 1');
+  await expect(wake(guest)).rejects.toThrow();
+  expect(existsSync(timer)).toBe(true);
+  guest.program('fsfreeze');
+  await wake(guest);
+  expect(existsSync(timer)).toBe(false);
+  // A disk that is not frozen is not thawed: the tool says no.
+  guest.program('fsfreeze', 'exit 1');
+  await wake(guest);
 });

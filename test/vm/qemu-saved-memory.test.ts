@@ -60,6 +60,7 @@ async function boot(...more: readonly string[]) {
 
 const { signal } = new AbortController();
 const timeoutMs = 60_000;
+const MiB = 1024 ** 2;
 
 async function saved(): Promise<void> {
   await using vm = await boot();
@@ -121,8 +122,11 @@ test.each([
 /** QEMU in the moment after a cancel: it refuses to go on for so many times, and then does, or never. */
 function reluctant(times: number, halted = 'paused', migrates = false) {
   const said: string[] = [];
+  const rates: unknown[] = [];
   let state = 'running';
-  const execute = (command: string): Promise<unknown> => {
+  // What QEMU takes where it is told nothing.
+  let rate: unknown = 128 * MiB;
+  const execute = (command: string, values: Readonly<Record<string, unknown>> = {}) => {
     said.push(command);
     const refuse = (desc: string) => Promise.reject(new Error(desc));
     switch (command) {
@@ -131,7 +135,11 @@ function reluctant(times: number, halted = 'paused', migrates = false) {
       case 'stop':
         state = halted;
         return Promise.resolve({});
+      case 'migrate-set-parameters':
+        rate = values['max-bandwidth'] ?? rate;
+        return Promise.resolve({});
       case 'migrate':
+        rates.push(rate);
         state = 'finish-migrate';
         if (migrates) return Promise.resolve({});
         return refuse('it breaks');
@@ -146,8 +154,16 @@ function reluctant(times: number, halted = 'paused', migrates = false) {
     }
   };
   const clock = new FakeClock();
-  return { said, clock, memory: new QemuMemory({ execute }, { clock, socket: '/nowhere' }) };
+  return { said, rates, clock, memory: new QemuMemory({ execute }, { clock, socket: '/nowhere' }) };
 }
+
+test('a guest is written as fast as its disk takes it', async () => {
+  const { rates, memory } = reluctant(0);
+  await expect(memory.save('/f', { signal, timeoutMs })).rejects.toThrow('it breaks');
+  expect(rates).toHaveLength(1);
+  // More than any disk takes.
+  expect(rates[0]).toBeGreaterThan(100_000 * MiB);
+});
 
 test('a QEMU whose migration has not ended yet is asked again to go on', async () => {
   const { said, clock, memory } = reluctant(3);

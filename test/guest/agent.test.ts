@@ -241,6 +241,34 @@ describe('an odd channel', () => {
   });
 });
 
+describe('of a guest that is gone', () => {
+  test('a program that was run leaves the next guest, whose channel has the same name, alone', async () => {
+    server.odd = ({ execute }) =>
+      execute === 'guest-exec-status' ? '{"return": {"exited": false}}\n' : undefined;
+    const lost = expect(
+      agent.exec('/bin/x', [], { silences: 12, timeoutMs: 600_000 }),
+    ).rejects.toMatchObject(failing('agent-away'));
+    await server.received('guest-exec-status');
+    agent.close();
+    server.close();
+    const next = await FakeAgent.listen(join(dir, 'a'));
+    await clock.advance(1_000);
+    await lost;
+    expect(await agent.ping()).toBe(false);
+    expect(next.connections).toBe(0);
+    next.close();
+  });
+
+  test('a connection that was being made is not kept', async () => {
+    const ping = agent.ping();
+    agent.close();
+    expect(await ping).toBe(false);
+    const other = new GuestAgent({ path: join(dir, 'a'), clock });
+    expect(await other.ping()).toBe(true);
+    other.close();
+  });
+});
+
 test('the signal ends a request, and those that wait behind it', async () => {
   server.odd = ({ execute }) => (execute === 'guest-ping' ? '' : undefined);
   const stop = new AbortController();

@@ -54,9 +54,11 @@ export class AgentLink {
     });
   }
 
+  /** Whoever waits for an answer waits no longer. */
   close(): void {
     this.isOpen = false;
     this.#lines.close();
+    this.#onReply({ closed: 'it was given up' });
   }
 }
 

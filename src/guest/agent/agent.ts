@@ -3,7 +3,14 @@ import type { Clock } from '../../system/time/clock.ts';
 import { within } from '../../system/time/deadline.ts';
 import { Failed } from '../../system/failure.ts';
 import { fieldsOf } from '../../system/socket/json-lines.ts';
-import { agentNoTime, agentSilent, isRefusal, isSilent, isUnanswered } from './agent-failures.ts';
+import {
+  agentNoTime,
+  agentSilent,
+  connectionGone,
+  isRefusal,
+  isSilent,
+  isUnanswered,
+} from './agent-failures.ts';
 import { openLink, type AgentLink } from './agent-link.ts';
 
 interface GuestAgentOptions {
@@ -37,6 +44,7 @@ export interface GuestExec {
 export class GuestAgent {
   readonly #options: GuestAgentOptions;
   #link: AgentLink | undefined;
+  #isClosed = false;
   #idle: Promise<unknown> = Promise.resolve();
 
   constructor(options: GuestAgentOptions) {
@@ -113,7 +121,13 @@ export class GuestAgent {
     }
   }
 
+  /** Its guest is gone: what is still asked rejects, and would otherwise reach the next guest, whose socket has the same name. */
   close(): void {
+    this.#isClosed = true;
+    this.#drop();
+  }
+
+  #drop(): void {
     this.#link?.close();
     this.#link = undefined;
   }
@@ -132,8 +146,7 @@ export class GuestAgent {
         await before;
         inTime.throwIfAborted();
         hasBegun = true;
-        if (this.#link?.isOpen !== true) this.#link = await openLink(this.#options.path, inTime);
-        const link = this.#link;
+        const link = await this.#openLink(inTime);
         const given = typeof args === 'function' ? args() : args;
         return link.ask({ execute: command, arguments: given });
       },
@@ -141,11 +154,20 @@ export class GuestAgent {
     );
     const over = answered.catch((error: unknown) => {
       // A refusal is an answer; after anything else nobody knows what the next line would belong to. Who never had its turn said nothing.
-      if (hasBegun && !isRefusal(error)) this.close();
+      if (hasBegun && !isRefusal(error)) this.#drop();
     });
     // Without values: a chain of results would grow for ever.
     this.#idle = Promise.all([before, over]).then(() => undefined);
     return answered;
+  }
+
+  async #openLink(signal: AbortSignal): Promise<AgentLink> {
+    if (this.#isClosed) throw new Failed(connectionGone());
+    if (this.#link?.isOpen === true) return this.#link;
+    const link = await openLink(this.#options.path, signal);
+    if (!this.#isClosed) return (this.#link = link);
+    link.close();
+    throw new Failed(connectionGone());
   }
 }
 

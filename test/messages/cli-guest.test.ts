@@ -45,6 +45,10 @@ tells('cli-guest', {
     'it is in use, and a person can be asked': () => suspendAnyway({ loggedIn: 1, builds: 0 }),
     'a build waits for it': () =>
       linesOf(['suspend', '--now'], { answers: { suspend: () => ({ goes: false }) } }),
+    'a gc or trim runs in it': () =>
+      linesOf(['suspend', '--now'], {
+        answers: { suspend: () => ({ goes: false, isAsked: true }) },
+      }),
     'it does not say whether it is in use': () =>
       linesOf(['suspend', '--now'], {
         answers: { suspend: () => ({ goes: false, isSilent: true }) },

@@ -11,6 +11,16 @@ const silence = { kind: 'agent-silent', message: 'm', hint: 'h', exit: Exit.unav
 /** What df says of a store of 40 GiB. */
 const df = (freeGiB: number) => `/dev/vda ${40 * 1024 ** 2} 1 ${freeGiB * 1024 ** 2} 1% /nix\n`;
 
+/** What a request brings, unless its signal aborts. */
+const unlessAborted = <T>(answered: Promise<T>, signal = new AbortController().signal) =>
+  Promise.race([
+    answered,
+    new Promise<never>((_, reject) => {
+      if (signal.aborted) reject(signal.reason as Error);
+      else signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
+    }),
+  ]);
+
 /** A ready guest behind a door, and what it was asked to do. */
 function rig() {
   const clock = new FakeClock();
@@ -27,11 +37,12 @@ function rig() {
     /** What it says to whoever tells a collection to end, and asks it to trim; the last one stands. */
     stops: [0] as number[],
     trim: 0 as number | Promise<never>,
+    tidy: Promise.resolve(),
     end: undefined as ((ended: GuestExec) => void) | undefined,
     lose: undefined as ((why: Error) => void) | undefined,
   };
   const answer = (code: number) => ({ code, stdout: df(at.freeGiB), stderr: '' });
-  const exec: GuestAgent['exec'] = (_, argv) => {
+  const exec: GuestAgent['exec'] = (_, argv, { signal } = {}) => {
     const [, script = '', name, ...more] = argv;
     if (name === 'collect') {
       asked.push(['collect', ...more].join(' ').trim());
@@ -39,8 +50,8 @@ function rig() {
     }
     const what = script.includes('kill') ? 'stop' : script.includes('caches') ? 'tidy' : 'trim';
     asked.push(what);
-    if (what === 'tidy') return Promise.resolve(answer(at.code));
-    if (what === 'trim') return Promise.resolve(at.trim).then(answer);
+    const code = Promise.resolve(what === 'tidy' ? at.tidy.then(() => at.code) : at.trim);
+    if (what !== 'stop') return unlessAborted(code.then(answer), signal);
     return Promise.resolve(answer((at.stops.length > 1 ? at.stops.shift() : at.stops[0]) ?? 0));
   };
   const doorControl = {
@@ -278,6 +289,37 @@ describe('a collection', () => {
     await clock.advance(ms);
     await lost;
     expect(asked.filter((what) => what === 'stop')).toHaveLength(stops);
+    expect(at.withheld).toEqual([true, false]);
+  });
+
+  test('is not begun any more in a guest that goes, whatever comes of the look before it', async () => {
+    for (const isSlow of [true, false]) {
+      const { at, asked, housekeeping, pass, clock } = rig();
+      at.freeGiB = 1;
+      let look = (): void => undefined;
+      at.tidy = new Promise((resolve) => (look = resolve));
+      await pass(35_000);
+      expect(asked).toEqual(['tidy']);
+      if (!isSlow) look();
+      const over = housekeeping.end();
+      await clock.advance(0);
+      await over;
+      look();
+      await clock.advance(0);
+      expect([asked, at.withheld, at.logged]).toEqual([['tidy'], [], []]);
+    }
+  });
+
+  test('is waited for by who has the guest go, and no blocks are given back then', async () => {
+    const { at, asked, housekeeping, finish, clock } = rig();
+    let isOver = false;
+    void housekeeping.collect();
+    const over = housekeeping.end().then(() => (isOver = true));
+    await clock.advance(0);
+    expect([asked.at(-1), isOver]).toEqual(['stop', false]);
+    at.trim = new Promise(() => undefined);
+    await finish();
+    await over;
     expect(at.withheld).toEqual([true, false]);
   });
 

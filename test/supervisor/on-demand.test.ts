@@ -317,6 +317,20 @@ test('stays for whoever is in it, unless it is sent away by force', async () => 
   await reaches('stopped');
 });
 
+// Behaviour 130: A `gc` or `trim` that somebody requests counts as use of the guest. Until it ends, the guest is
+// sent away only if that is forced.
+test('stays while somebody waits for what it does for him, unless it is sent away by force', async () => {
+  await using world = await World.make();
+  const { supervisor, phases, until: reaches } = await rig(world);
+  Object.defineProperty(supervisor.onDemand.housekeeping, 'isAsked', { value: true });
+  expect(await supervisor.suspend()).toEqual({ goes: false, isAsked: true });
+  expect(phases.at(-1)).toBe('ready');
+  expect(await supervisor.suspend(true)).toEqual({ goes: true });
+  await reaches('away');
+  supervisor.dispatch({ type: 'stop' });
+  await reaches('stopped');
+});
+
 // Behaviour 118: With `start` set to `demand`, the daemon starts without a guest.
 test('may begin without a guest', async () => {
   await using world = await World.make();

@@ -56,13 +56,14 @@ async function send(
   { force = false }: Pick<SuspendOptions, 'force'>,
   context: CliContext,
 ): Promise<void> {
-  const { goes, inUse, isSilent, isComing } = await answerTo(layout, force, context);
+  const { goes, inUse, isSilent, isComing, isAsked } = await answerTo(layout, force, context);
   if (goes === true) return;
   if (isComing === true) throw new Failed(stillResuming);
   if (isSilent === true) throw new Failed(guestDoesNotSay);
+  if (isAsked === true) throw new Failed(housekeeping);
   if (inUse === undefined) throw new Failed(buildCame);
-  const isAsked = process.stdin.isTTY && context.isTTY;
-  if (!isAsked || !(await isYes(suspendAnyway(inUse), context)))
+  const canAsk = process.stdin.isTTY && context.isTTY;
+  if (!canAsk || !(await isYes(suspendAnyway(inUse), context)))
     throw new Failed(somebodyIsIn(describeBusy(inUse)));
   await send(layout, { force: true }, context);
 }
@@ -165,6 +166,13 @@ const somebodyIsIn = (who: string): Failure => ({
   hint: advice`To wait until they are done: ${ours('suspend')}. To interrupt them: ${ours('suspend', '--now --force')}`,
   exit: Exit.temporary,
 });
+
+const housekeeping: Failure = {
+  kind: 'guest-in-use',
+  message: 'A `gc` or `trim` is still running, so the guest keeps running.',
+  hint: advice`Try again when that is done: ${ours('suspend')}. To interrupt it: ${ours('suspend', '--now --force')}`,
+  exit: Exit.temporary,
+};
 
 const guestDoesNotSay: Failure = {
   kind: 'guest-not-ready',

@@ -31,6 +31,8 @@ export interface Answers {
     readonly inUse?: Busy;
     readonly isSilent?: true;
     readonly isComing?: true;
+    /** Somebody waits for a `gc` or `trim`. */
+    readonly isAsked?: true;
   };
   readonly resume: { readonly was: 'away' | 'there' };
   /** How the collection of old store paths went; it takes as long as it takes. */

@@ -63,7 +63,10 @@ export function bytesToFree({ diskBytes, diskFreeBytes }: StoreRoom, hostRoom: n
 export class Housekeeping {
   readonly #options: HousekeepingOptions;
   readonly #quiet = new QuietTime();
-  #isBusy = false;
+  /** What only one at a time does. */
+  #work: Promise<unknown> | undefined;
+  /** Aborts what is done for nobody, when the guest goes. */
+  #going = new AbortController();
   /** Monotonic; what is left of the store is kept by somebody, or has just come. */
   #fruitlessUntil = -Infinity;
   /** What is under way, and how long a client waits for it. */
@@ -80,10 +83,12 @@ export class Housekeeping {
     const agent = find();
     const traffic = agent && doorControl().traffic;
     const now = clock.monotonic();
-    if (!this.#quiet.isDue(traffic, now) || agent === undefined || this.#isBusy) return;
+    const isBusy = this.#work !== undefined;
+    if (!this.#quiet.isDue(traffic, now) || agent === undefined || isBusy) return;
     this.#quiet.noteTidied(now);
-    void this.#orLog('guest-not-tidied', async () => {
-      if (await this.#alone(() => this.#tidy(agent))) await this.#giveBlocks(agent);
+    const signal = this.#whileItStays;
+    void this.#orLog('guest-not-tidied', signal, async () => {
+      if (await this.#alone(() => this.#tidy(agent, signal))) await this.#giveBlocks(agent, signal);
     });
   }
 
@@ -97,13 +102,14 @@ export class Housekeeping {
     return this.#asked > 0;
   }
 
-  /** Has a collection end, whoever asked for it, since the guest goes. Failed `guest-in-use` where it does not. */
+  /** Has all that is done in the guest end, whoever asked for it, since the guest goes. Failed `guest-in-use` where it does not. */
   async end(): Promise<void> {
     const { clock, signal } = this.#options;
-    const { collecting } = this.#collection ?? {};
-    collecting?.stop(0);
+    this.#going.abort(new Error('the guest goes'));
+    this.#going = new AbortController();
+    this.#collection?.collecting.stop(0);
     const late = () => guestBusy;
-    await within(async () => collecting?.over, { clock, signal, timeoutMs: endMs, late });
+    await within(async () => this.#work, { clock, signal, timeoutMs: endMs, late });
   }
 
   /**
@@ -111,10 +117,11 @@ export class Housekeeping {
    * as the agent.
    */
   collect(): Promise<Collected> {
+    const signal = this.#whileItStays;
     const work = async () => {
       const agent = this.#agent;
       const collected = await this.#collect(agent, { keepMinutes: 0 }, askedGraceMs);
-      if (collected.isDone) await this.#giveBlocks(agent);
+      if (collected.isDone) await this.#giveBlocks(agent, signal);
       return collected;
     };
     return this.#asAsked(() => this.#alone(work));
@@ -126,8 +133,8 @@ export class Housekeeping {
   }
 
   /** Whether it has blocks to give back now. */
-  async #tidy(agent: Pick<GuestAgent, 'exec'>): Promise<boolean> {
-    const { clock, layout, log, signal } = this.#options;
+  async #tidy(agent: Pick<GuestAgent, 'exec'>, signal: AbortSignal): Promise<boolean> {
+    const { clock, layout, log } = this.#options;
     const room = await tidyGuest(agent, signal);
     log('info', 'guest-tidied', { room });
     if (room === 'in-use') {
@@ -138,27 +145,33 @@ export class Housekeeping {
     const wanted = (now: StoreRoom) => bytesToFree(now, roomAt(layout.root).bytes);
     const bytes = room === undefined ? 0 : wanted(room);
     if (bytes === 0 || clock.monotonic() < this.#fruitlessUntil) return true;
+    // A collection in a guest that is just being put into a file would go on when that is back, and takes clients.
+    signal.throwIfAborted();
     const found = await this.#collect(agent, { bytes, keepMinutes }, 0);
     if (found.isDone && wanted(found) > 0) this.#fruitlessUntil = clock.monotonic() + fruitlessMs;
     return found.isDone;
   }
 
   /** Those who come meanwhile are let in: a disk that is far away takes its time. */
-  #giveBlocks(agent: Pick<GuestAgent, 'exec'>): Promise<void> {
-    const { log, signal } = this.#options;
-    return this.#orLog('guest-not-trimmed', async () => {
-      if (!(await trimGuest(agent, signal))) log('debug', 'disk-keeps-blocks');
+  #giveBlocks(agent: Pick<GuestAgent, 'exec'>, signal: AbortSignal): Promise<void> {
+    return this.#orLog('guest-not-trimmed', signal, async () => {
+      if (!(await trimGuest(agent, signal))) this.#options.log('debug', 'disk-keeps-blocks');
     });
   }
 
   /** A guest that is busy, or goes, does not do it: the next use is followed by another look. */
-  async #orLog(event: string, work: () => Promise<void>): Promise<void> {
+  async #orLog(event: string, signal: AbortSignal, work: () => Promise<void>): Promise<void> {
     try {
       await work();
     } catch (error) {
       if (error instanceof Failed) this.#options.log('warn', event, { failure: error.failure });
-      else if (!this.#options.signal.aborted) throw error;
+      else if (!signal.aborted) throw error;
     }
+  }
+
+  /** Aborts when the guest goes, or nothing more is asked of any. */
+  get #whileItStays(): AbortSignal {
+    return AbortSignal.any([this.#options.signal, this.#going.signal]);
   }
 
   async #collect(
@@ -208,12 +221,13 @@ export class Housekeeping {
 
   /** One at a time. */
   async #alone<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#isBusy) throw new Failed(guestBusy);
-    this.#isBusy = true;
+    if (this.#work !== undefined) throw new Failed(guestBusy);
+    const done = work();
+    this.#work = done.catch(() => undefined);
     try {
-      return await work();
+      return await done;
     } finally {
-      this.#isBusy = false;
+      this.#work = undefined;
     }
   }
 

@@ -102,7 +102,7 @@ export class OnDemand {
 
   /**
    * Sends the guest away until it is wanted: not where somebody waits at the door who wants it now, nor, unless that is forced, where
-   * somebody is in it, or it does not say whether it builds.
+   * somebody is in it or waits for a `gc` or `trim`, or it does not say whether it builds.
    */
   async suspend(isForced: boolean): Promise<Answers['suspend']> {
     const stays = await this.#whyItStays(isForced);
@@ -120,6 +120,7 @@ export class OnDemand {
     if (doorControl().hasWaiting) return {};
     const inUse = { loggedIn: loggedIn + entering, builds };
     if (!isForced && inUse.loggedIn + (builds ?? 0) > 0) return { inUse };
+    if (!isForced && this.housekeeping.isAsked) return { isAsked: true };
     // One that boots is used by nobody yet.
     const isSilent = builds === undefined && traitsOf(state().phase).guest === 'there';
     return isSilent ? { isSilent } : undefined;

@@ -2,7 +2,8 @@ import { describe, expect, test } from 'vitest';
 import type { GuestAgent, GuestExec } from '../../src/guest/agent/agent.ts';
 import type { DoorControl } from '../../src/supervisor/daemon/door-control.ts';
 import { Exit, Failed } from '../../src/system/failure.ts';
-import { bytesToFree, Housekeeping } from '../../src/supervisor/idle/housekeeping.ts';
+import { bytesToFree } from '../../src/supervisor/idle/bytes-to-free.ts';
+import { Housekeeping } from '../../src/supervisor/idle/housekeeping.ts';
 import { nobody } from '../fakes/commands.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 
@@ -42,7 +43,7 @@ function rig() {
     lose: undefined as ((why: Error) => void) | undefined,
   };
   const answer = (code: number) => ({ code, stdout: df(at.freeGiB), stderr: '' });
-  const exec: GuestAgent['exec'] = (_, argv, { signal } = {}) => {
+  const exec: GuestAgent['exec'] = (_, argv, options) => {
     const [, script = '', name, ...more] = argv;
     if (name === 'collect') {
       asked.push(['collect', ...more].join(' ').trim());
@@ -51,7 +52,7 @@ function rig() {
     const what = script.includes('kill') ? 'stop' : script.includes('caches') ? 'tidy' : 'trim';
     asked.push(what);
     const code = Promise.resolve(what === 'tidy' ? at.tidy.then(() => at.code) : at.trim);
-    if (what !== 'stop') return unlessAborted(code.then(answer), signal);
+    if (what !== 'stop') return unlessAborted(code.then(answer), options?.signal);
     return Promise.resolve(answer((at.stops.length > 1 ? at.stops.shift() : at.stops[0]) ?? 0));
   };
   const doorControl = {

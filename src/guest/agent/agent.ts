@@ -44,7 +44,7 @@ export interface GuestExec {
 export class GuestAgent {
   readonly #options: GuestAgentOptions;
   #link: AgentLink | undefined;
-  #isClosed = false;
+  readonly #over = new AbortController();
   #idle: Promise<unknown> = Promise.resolve();
 
   constructor(options: GuestAgentOptions) {
@@ -123,7 +123,7 @@ export class GuestAgent {
 
   /** Its guest is gone: what is still asked rejects, and would otherwise reach the next guest, whose socket has the same name. */
   close(): void {
-    this.#isClosed = true;
+    this.#over.abort(new Failed(connectionGone()));
     this.#drop();
   }
 
@@ -161,13 +161,11 @@ export class GuestAgent {
     return answered;
   }
 
-  async #openLink(signal: AbortSignal): Promise<AgentLink> {
-    if (this.#isClosed) throw new Failed(connectionGone());
+  async #openLink(inTime: AbortSignal): Promise<AgentLink> {
+    this.#over.signal.throwIfAborted();
     if (this.#link?.isOpen === true) return this.#link;
-    const link = await openLink(this.#options.path, signal);
-    if (!this.#isClosed) return (this.#link = link);
-    link.close();
-    throw new Failed(connectionGone());
+    const signal = AbortSignal.any([inTime, this.#over.signal]);
+    return (this.#link = await openLink(this.#options.path, signal));
   }
 }
 

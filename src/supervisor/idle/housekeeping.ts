@@ -11,6 +11,7 @@ import type { Clock } from '../../system/time/clock.ts';
 import { within } from '../../system/time/deadline.ts';
 import { Failed } from '../../system/failure.ts';
 import type { Log } from '../../system/log.ts';
+import { bytesToFree } from './bytes-to-free.ts';
 import { Collecting } from './collecting.ts';
 import { roomAt } from '../disk/disk-room.ts';
 import { QuietTime } from './quiet-time.ts';
@@ -42,22 +43,6 @@ const fruitlessMs = keepMinutes * 60_000;
 const askedGraceMs = 30_000;
 /** A collection that is told to end needs less than 1 s. */
 const endMs = 20_000;
-
-const GiB = 1024 ** 3;
-/** Less than this on the host's disk, and the guest is told to keep no more than it must. */
-const hostShort = 8 * GiB;
-/** Not worth the reading of all of a store's roots. */
-const leastUsed = GiB;
-
-/**
- * How much is to go: below a quarter of a disk that is free, as much as makes it half; where the host is short of room, all. Long before
- * Nix itself begins in the midst of a build (`min-free`), which it does when a tenth is left. 0: nothing.
- */
-export function bytesToFree({ diskBytes, diskFreeBytes }: StoreRoom, hostRoom: number): number {
-  if (diskFreeBytes < diskBytes / 4) return Math.ceil(diskBytes / 2 - diskFreeBytes);
-  const used = diskBytes - diskFreeBytes;
-  return hostRoom < hostShort && used > leastUsed ? used : 0;
-}
 
 /** Does one thing at a time. */
 export class Housekeeping {

@@ -17,6 +17,7 @@ import type { Event, Phase, State } from '../lifecycle/state.ts';
 import { residentIn } from './suspend-obstacle.ts';
 import { Suspending, type SuspendingOptions } from './suspending.ts';
 import { announcedAgent } from '../daemon/way-in.ts';
+import { whyItStays } from './why-it-stays.ts';
 
 interface OnDemandOptions
   extends
@@ -114,16 +115,17 @@ export class OnDemand {
   /** Undefined where it may go. */
   async #whyItStays(isForced: boolean): Promise<Omit<Answers['suspend'], 'goes'> | undefined> {
     if (this.#isComingBack) return { isComing: true };
+    const builds = isForced ? undefined : (await this.#lookInside())?.builds;
     const { doorControl, state } = this.#options;
-    const builds = isForced ? 0 : (await this.#lookInside())?.builds;
-    const { loggedIn, entering } = doorControl().counts();
-    if (doorControl().hasWaiting) return {};
-    const inUse = { loggedIn: loggedIn + entering, builds };
-    if (!isForced && inUse.loggedIn + (builds ?? 0) > 0) return { inUse };
-    if (!isForced && this.housekeeping.isAsked) return { isAsked: true };
-    // One that boots is used by nobody yet.
-    const isSilent = builds === undefined && traitsOf(state().phase).guest === 'there';
-    return isSilent ? { isSilent } : undefined;
+    const { hasWaiting } = doorControl();
+    return whyItStays({
+      isForced,
+      hasWaiting,
+      counts: doorControl().counts(),
+      builds,
+      isHousekeeping: this.housekeeping.isAsked,
+      isThere: traitsOf(state().phase).guest === 'there',
+    });
   }
 
   /**

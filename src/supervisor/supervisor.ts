@@ -195,7 +195,7 @@ export class Supervisor {
 
   async #endChildren(): Promise<void> {
     this.doorControl.hold(doorReasons.away);
-    await this.onDemand.suspending.settle();
+    await this.onDemand.suspending.settle(this.#force.signal);
     await this.#starts.end(() => failureIn(this.#state));
     this.dispatch({ type: 'children-gone' });
   }

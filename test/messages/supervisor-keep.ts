@@ -21,7 +21,7 @@ import { notConnected } from '../../src/supervisor/disk/vm-pause.ts';
 import { keepIncident, vmMute } from '../../src/supervisor/health/incident.ts';
 import { chooseGuest, notResumed } from '../../src/supervisor/idle/comeback.ts';
 import * as idle from '../../src/supervisor/idle/idle-failures.ts';
-import { differenceIn } from '../../src/supervisor/idle/guest-identity.ts';
+import { differenceIn } from '../../src/supervisor/suspend/guest-identity.ts';
 import { commitSaved, takeSaved } from '../../src/supervisor/idle/saved-guest.ts';
 import { vmExited } from '../../src/supervisor/health/child-failures.ts';
 import { cutShort, noteFailure, readTrial } from '../../src/supervisor/suspend/suspend-trial.ts';

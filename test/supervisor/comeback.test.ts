@@ -13,7 +13,7 @@ import {
   untilAwake,
 } from '../../src/supervisor/idle/comeback.ts';
 import { commitSaved, type SavedGuest } from '../../src/supervisor/idle/saved-guest.ts';
-import type { GuestIdentity } from '../../src/supervisor/idle/guest-identity.ts';
+import type { GuestIdentity } from '../../src/supervisor/suspend/guest-identity.ts';
 import { hostFacts } from '../../src/system/host/host.ts';
 import { silent } from '../../src/system/log.ts';
 import type { VmControl } from '../../src/vm/vm-driver.ts';

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { GuestAgent, GuestExec } from '../../src/guest/agent/agent.ts';
 import type { DoorControl } from '../../src/supervisor/daemon/door-control.ts';
 import { Exit, Failed } from '../../src/system/failure.ts';
-import { bytesToFree } from '../../src/supervisor/idle/bytes-to-free.ts';
+import { bytesToFree } from '../../src/supervisor/disk/bytes-to-free.ts';
 import { Housekeeping } from '../../src/supervisor/idle/housekeeping.ts';
 import { nobody } from '../fakes/commands.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';

@@ -17,6 +17,7 @@ function rig() {
     looks: 0,
     pressure: undefined as 'battery' | 'memory' | undefined,
     isAsked: false,
+    hasWaiting: false,
   };
   let afterMs: number | undefined = 10 * minute;
   const idle: (number | string)[] = [];
@@ -25,6 +26,7 @@ function rig() {
     afterMs: () => afterMs,
     counts: () => at.counts,
     isAsked: () => at.isAsked,
+    hasWaiting: () => at.hasWaiting,
     lookInside: () => {
       at.looks++;
       at.onLook();
@@ -68,16 +70,23 @@ describe('a guest that nobody uses', () => {
   // the door or about to log in, and the guest itself says that it is not building anything. `suspend`,
   // `idle.onBattery` and `idle.onLowMemory` can send it away sooner.
   test.each([
-    ['somebody who has logged in', { ...nobody, open: 1, loggedIn: 1 }],
-    ['somebody who is about to log in', { ...nobody, open: 1, entering: 1 }],
-    ['somebody who is let in', { ...nobody, opening: 1 }],
-    ['somebody who waits', { ...nobody, held: 1 }],
-  ])('stays for %s', async (_, counts) => {
+    ['somebody who has logged in', { ...nobody, open: 1, loggedIn: 1 }, false],
+    ['somebody who is about to log in', { ...nobody, open: 1, entering: 1 }, false],
+    ['somebody who is let in', { ...nobody, opening: 1 }, false],
+    ['a client of ssh who waits', { ...nobody, held: 1 }, true],
+  ])('stays for %s', async (_, counts, hasWaiting) => {
     const { at, idle, pass } = rig();
-    at.counts = counts;
+    Object.assign(at, { counts, hasWaiting });
     await pass(11 * minute);
     expect(idle).toEqual([]);
-    at.counts = nobody;
+    Object.assign(at, { counts: nobody, hasWaiting: false });
+    await pass(10 * minute);
+    expect(idle).toHaveLength(1);
+  });
+
+  test('does not stay for strangers who wait without a word of ssh, however many', async () => {
+    const { at, idle, pass } = rig();
+    at.counts = { ...nobody, held: 40, open: 16 };
     await pass(10 * minute);
     expect(idle).toHaveLength(1);
   });

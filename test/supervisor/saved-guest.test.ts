@@ -21,7 +21,7 @@ import {
   differenceIn,
   identityOf,
   type IdentityInput,
-} from '../../src/supervisor/idle/guest-identity.ts';
+} from '../../src/supervisor/suspend/guest-identity.ts';
 import {
   commitSaved,
   discardSaved,

@@ -111,7 +111,11 @@ test.each(endings)(
   (_, end) => {
     commit();
     medium.broken = inodeOf(layout.state);
-    expect(end).toThrow(`Cannot write ${layout.suspended}`);
+    expect(end).toThrow(
+      expect.objectContaining({
+        failure: expect.objectContaining({ kind: 'cannot-write' }) as object,
+      }) as Error,
+    );
     expect(existsSync(layout.memory)).toBe(true);
   },
 );

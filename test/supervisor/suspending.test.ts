@@ -14,9 +14,10 @@ import type { Event } from '../../src/supervisor/lifecycle/state.ts';
 import { readTrial, trialOf } from '../../src/supervisor/suspend/suspend-trial.ts';
 import { Suspending } from '../../src/supervisor/idle/suspending.ts';
 import { notSaved } from '../../src/vm/qemu/saved-memory.ts';
-import { systemClock } from '../../src/system/time/clock.ts';
+import { systemClock, type Clock } from '../../src/system/time/clock.ts';
 import { Failed } from '../../src/system/failure.ts';
 import type { SaveOptions } from '../../src/vm/vm-driver.ts';
+import { FakeClock } from '../fakes/fake-clock.ts';
 import { removeTree } from '../remove-tree.ts';
 
 /** What is free on the host's disk. */
@@ -41,12 +42,16 @@ afterEach(() => {
   removeTree(layout.root);
 });
 
+const never = new AbortController().signal;
 const why = { type: 'asked' } as const;
 const config = { idle: { how: 'auto' }, memoryMiB: 1 };
 
 /** What happens at each step, where it is not what is usual. */
 interface Odd {
   readonly inside?: object;
+  readonly clock?: Clock;
+  /** How many the guest says have logged in. */
+  readonly loggedIn?: number;
   readonly counts?: object;
   readonly onEvent?: (event: Event, suspending: Suspending) => void;
   readonly planned?: object;
@@ -119,7 +124,8 @@ function rig(odd: Odd = {}) {
   scope.guest = {
     agent: {
       setTime: () => (odd.goOn?.(), say('clock')()),
-      exec: async (_path: string, [, script = '']: readonly string[]) => {
+      exec: async (_path: string, [, script = '', name]: readonly string[]) => {
+        if (name === 'logged-in') return { code: 0, stdout: `${odd.loggedIn ?? 0}\n`, stderr: '' };
         const what =
           /--\w+freeze|--freeze|fstrim/.exec(script.split('&\n').at(-1) ?? '')?.[0] ?? '';
         done.push(what);
@@ -137,7 +143,7 @@ function rig(odd: Odd = {}) {
   const logged: string[] = [];
   const suspending = new Suspending({
     layout,
-    clock: systemClock,
+    clock: odd.clock ?? systemClock,
     log: (level, event) => {
       if (level === 'warn') logged.push(event);
     },
@@ -343,13 +349,36 @@ test('whoever ends the guest meanwhile waits until it goes on', async () => {
   const ends = (signal: AbortSignal) =>
     new Promise<void>((_, reject) => {
       signal.addEventListener('abort', () => reject(signal.reason as Error));
-      settled = suspending.settle().then(() => void done.push('settled'));
+      settled = suspending.settle(never).then(() => void done.push('settled'));
     });
   const { done, suspending, suspend } = rig({ save: ends });
   await suspend();
   await settled;
   expect(done.slice(4)).toEqual(['clock', '--unfreeze', 'watched', 'settled']);
-  await suspending.settle();
+  await suspending.settle(never);
+});
+
+// Behaviour 104: A second SIGTERM within a second counts as part of the first. A later one stops everything at once.
+test('whoever ends the guest at once waits for nothing of it, and for a guest that does not hear not long', async () => {
+  for (const isForced of [true, false]) {
+    const clock = new FakeClock();
+    let ended = (): void => undefined;
+    const force = new AbortController();
+    const { suspending, suspend, events } = rig({
+      clock,
+      settle: () => new Promise((resolve) => (ended = resolve)),
+    });
+    void suspend();
+    let isSettled = false;
+    const settled = suspending.settle(force.signal).then(() => (isSettled = true));
+    await clock.advance(4_999);
+    expect(isSettled).toBe(false);
+    if (isForced) force.abort();
+    else await clock.advance(1);
+    await settled;
+    expect(events).toEqual([]);
+    ended();
+  }
 });
 
 test('what we do in the guest is ended first, or it is not frozen', async () => {
@@ -360,6 +389,12 @@ test('what we do in the guest is ended first, or it is not frozen', async () => 
   const busy = rig({ endWork: () => Promise.reject(new Error('it goes on')) });
   expect(await busy.suspend()).toMatchObject([{ type: 'not-suspended' }]);
   expect(busy.done).toEqual(['quiet', 'watched']);
+});
+
+test('who was slow to log in, and is in by the time it is quiet, keeps it', async () => {
+  const { done, suspend } = rig({ loggedIn: 1 });
+  expect(await suspend()).toMatchObject([{ type: 'not-suspended', inUse: true }]);
+  expect(done).toEqual(['quiet', 'fstrim', 'watched']);
 });
 
 test('a guest that is slow to write out what it holds goes all the same', async () => {

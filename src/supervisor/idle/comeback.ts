@@ -15,7 +15,7 @@ import type { Log } from '../../system/log.ts';
 import type { VmControl } from '../../vm/vm-driver.ts';
 import type { GuestNames } from '../health/guest-names.ts';
 import { loginTimeoutMs } from '../health/login.ts';
-import { differenceIn, type GuestIdentity } from './guest-identity.ts';
+import { differenceIn, type GuestIdentity } from '../suspend/guest-identity.ts';
 import {
   discardSaved,
   forgetMemory,

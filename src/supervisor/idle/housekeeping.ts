@@ -11,7 +11,7 @@ import type { Clock } from '../../system/time/clock.ts';
 import { within } from '../../system/time/deadline.ts';
 import { Failed } from '../../system/failure.ts';
 import type { Log } from '../../system/log.ts';
-import { bytesToFree } from './bytes-to-free.ts';
+import { bytesToFree } from '../disk/bytes-to-free.ts';
 import { Collecting } from './collecting.ts';
 import { roomAt } from '../disk/disk-room.ts';
 import { QuietTime } from './quiet-time.ts';

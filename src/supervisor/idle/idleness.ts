@@ -14,6 +14,8 @@ interface IdlenessOptions {
   /** How long it is unused before it goes, in ms; undefined: it stays. */
   readonly afterMs: () => number | undefined;
   readonly counts: () => Counts;
+  /** Whether an ssh client waits at the door. */
+  readonly hasWaiting: () => boolean;
   /** A fresh look into the guest; undefined where it does not answer. */
   readonly lookInside: () => Promise<Inside | undefined>;
   /** Whether somebody waits for what the guest does for him without a login: `gc`, `trim`. */
@@ -111,10 +113,11 @@ export class Idleness {
     else if (!this.#isAnybodyThere) this.#options.onIdle(why);
   }
 
-  /** Somebody comes who may log in; not a stranger, who could have and has not. */
+  /** Somebody comes who may log in; not a stranger, who could have and has not, or who waits without a word of ssh. */
   get #isAnybodyThere(): boolean {
-    const { held, opening, loggedIn, entering } = this.#options.counts();
-    return held + opening + loggedIn + entering > 0 || this.#options.isAsked();
+    const { counts, hasWaiting, isAsked } = this.#options;
+    const { opening, loggedIn, entering } = counts();
+    return opening + loggedIn + entering > 0 || hasWaiting() || isAsked();
   }
 
   get #recentWakes(): readonly number[] {

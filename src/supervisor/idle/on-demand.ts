@@ -51,6 +51,7 @@ export class OnDemand {
       clock: options.clock,
       afterMs: () => idleMs(options.config()),
       counts: () => options.doorControl().counts(),
+      hasWaiting: () => options.doorControl().hasWaiting,
       lookInside: () => this.#lookInside(),
       isAsked: () => this.housekeeping.isAsked,
       pressure: () => pressureNow({ policy: () => options.config()?.idle }, this.#over.signal),

@@ -6,6 +6,7 @@ import { guestInUse, guestWanted, noRoomForGuest } from './idle-failures.ts';
 import { settingsOfGuest } from '../../config/config-changes.ts';
 import type { Layout } from '../../config/layout.ts';
 import { freezeGuest, releaseGuest, settleGuest } from '../../guest/agent/freezer.ts';
+import { askLoggedIn } from '../../guest/agent/logged-in.ts';
 import { Failed, failureOf } from '../../system/failure.ts';
 import type { Log } from '../../system/log.ts';
 import type { Clock } from '../../system/time/clock.ts';
@@ -17,6 +18,7 @@ import type { Saved } from '../lifecycle/state.ts';
 import type { RunningVm } from '../running.ts';
 import type { Scope } from '../scope.ts';
 import type { PlannedGuest } from './comeback.ts';
+import { halted } from './not-saved.ts';
 import { commitSaved, discardSaved, forgetMemory, leftIn } from './saved-guest.ts';
 import { memoryOf } from './suspend-obstacle.ts';
 
@@ -79,6 +81,9 @@ async function makeQuiet(saving: Saving): Promise<void> {
   if (inside === undefined || inside.builds + loggedIn + entering > 0 || !isOurs())
     throw new Failed(guestInUse);
   await settleGuest(scope.guest.agent, signal);
+  // Meanwhile a client that was slow may have logged in, of whom the held door hears nothing.
+  const question = { known: undefined, signal };
+  if (((await askLoggedIn(scope.guest.agent, question)) ?? 0) > 0) throw new Failed(guestInUse);
   noteStep(saving, 'settled');
   signal.throwIfAborted();
 }
@@ -155,6 +160,3 @@ export function discardUnwanted({
 }
 
 const noteStep = ({ log }: Saving, name: string): void => log('debug', 'suspend-step', { name });
-
-/** The kind of a guest that does not go on, as {@link VmMemory.takeBack} has it. */
-export const halted = 'guest-halted';

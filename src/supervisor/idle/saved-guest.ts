@@ -10,7 +10,7 @@ import { errorCode, Failed } from '../../system/failure.ts';
 import { discard, readIfThere, writeWhole } from '../../system/files/files.ts';
 import { cannotWrite } from '../../system/files/cannot-write.ts';
 import type { Saved } from '../lifecycle/state.ts';
-import { identitySchema } from './guest-identity.ts';
+import { identitySchema } from '../suspend/guest-identity.ts';
 import { linkStatsIfThere, exactStatsIfThere } from '../../system/stats.ts';
 
 const schema = v.object({

@@ -6,10 +6,15 @@ import { failureOf, type Failure } from '../../system/failure.ts';
 import type { Scope } from '../scope.ts';
 import type { Effect, Event, Rest } from '../lifecycle/state.ts';
 import { leftIn } from './saved-guest.ts';
-import { discardUnwanted, halted, saveGuest, type SavingOptions } from './save-guest.ts';
+import { within } from '../../system/time/deadline.ts';
+import { halted, notSaved } from './not-saved.ts';
+import { discardUnwanted, saveGuest, type SavingOptions } from './save-guest.ts';
 import { obstacle, obstacleTo, type SuspendObstacle } from './suspend-obstacle.ts';
 import { Trials } from '../suspend/trials.ts';
 import type { GivenUp } from '../suspend/suspend-trial.ts';
+
+/** One that hears goes on within 0.4 s; what is at its end has ended its VM process after 4 s. */
+const settleMs = 5_000;
 
 export interface SuspendingOptions extends SavingOptions {
   readonly scope: () => Scope | undefined;
@@ -99,10 +104,17 @@ export class Suspending {
     this.#job?.abort.abort(new Error('the guest is wanted'));
   }
 
-  /** The same; resolves when nothing of it goes on. */
-  async settle(): Promise<void> {
+  /**
+   * The same, for whoever ends the guest: resolves when nothing of it goes on, or when it is no use to wait. A guest that does not hear has
+   * its VM process ended, by which this ends as well.
+   */
+  async settle(now: AbortSignal): Promise<void> {
     this.#cancel();
-    await this.#job?.done;
+    const { done } = this.#job ?? {};
+    if (done === undefined) return;
+    const { clock } = this.#options;
+    const inTime = { clock, signal: now, timeoutMs: settleMs, late: () => guestInUse };
+    await within(() => done, inTime).catch(() => undefined);
   }
 
   /** Whether it is away for no longer than its trial takes. */
@@ -151,14 +163,8 @@ export class Suspending {
     }
   }
 
-  /** It was not saved: it goes on, is gone all the same, or stands still. */
   #whatIsLeft(scope: Scope, failure: Failure, signal: AbortSignal): Event {
-    const isHalted = failure.kind === halted;
-    if (!signal.aborted || isHalted) this.#trials.noteFailure(scope, failure);
-    if (scope.signal.aborted)
-      return { type: 'suspended', saved: undefined, instead: failure.message };
-    if (isHalted) return { type: 'lost', failure };
-    const isInUse = failure.kind === guestInUse.kind;
-    return { type: 'not-suspended', instead: failure.message, ...(isInUse && { inUse: true }) };
+    if (!signal.aborted || failure.kind === halted) this.#trials.noteFailure(scope, failure);
+    return notSaved(failure, scope.signal.aborted);
   }
 }

@@ -10,7 +10,7 @@ import { prepareDisk } from '../disk/disk.ts';
 import { recordBlank } from '../disk/disk-record.ts';
 import { GuestNames } from '../health/guest-names.ts';
 import { chooseGuest, takeGuest, type PlannedGuest } from '../idle/comeback.ts';
-import { identityOf } from '../idle/guest-identity.ts';
+import { identityOf } from '../suspend/guest-identity.ts';
 import type { Taken, Unresumed } from '../idle/saved-guest.ts';
 import { trialBasis } from '../suspend/suspend-trial.ts';
 import type { Scope } from '../scope.ts';

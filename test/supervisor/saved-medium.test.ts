@@ -4,6 +4,7 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  rmSync,
   statSync,
   writeFileSync,
 } from 'node:fs';
@@ -11,7 +12,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { layoutOf, type Layout } from '../../src/config/layout.ts';
-import { commitSaved, discardSaved, takeSaved } from '../../src/supervisor/idle/saved-guest.ts';
+import {
+  commitSaved,
+  discardSaved,
+  takeSaved,
+  writeOut,
+} from '../../src/supervisor/idle/saved-guest.ts';
 import { noteBegun } from '../../src/supervisor/suspend/suspend-trial.ts';
 import { removeTree } from '../remove-tree.ts';
 
@@ -20,7 +26,20 @@ const medium = vi.hoisted(() => {
   // What another file's tests have loaded has the real one.
   vi.resetModules();
   const flushed: { readonly inode: number; readonly had: readonly boolean[] }[] = [];
-  return { flushed, broken: undefined as number | undefined };
+  return { flushed, awaited: [] as number[], broken: undefined as number | undefined };
+});
+vi.mock('node:fs/promises', async (original) => {
+  const fs = await original<typeof import('node:fs/promises')>();
+  const open = async (path: string) => {
+    const file = await fs.open(path);
+    const onMedium = file.sync.bind(file);
+    const sync = async () => {
+      await onMedium();
+      medium.awaited.push((await file.stat()).ino);
+    };
+    return Object.assign(file, { sync });
+  };
+  return { ...fs, open };
 });
 vi.mock('node:fs', async (original) => {
   const fs = await original<typeof import('node:fs')>();
@@ -55,6 +74,14 @@ const inodes = () => medium.flushed.map(({ inode }) => inode);
 test('the name of the file that says that a trial begins is on the medium before it does', () => {
   noteBegun(layout, 'a');
   expect(inodes()).toContain(inodeOf(layout.state));
+});
+
+test('file and disk are on the medium before all else has to wait for them, and what cannot be is left to the commit', async () => {
+  await writeOut(layout);
+  expect(medium.awaited).toEqual([layout.unfinishedMemory, layout.disk].map(inodeOf));
+  rmSync(layout.unfinishedMemory);
+  await writeOut(layout);
+  expect(commit).toThrow();
 });
 
 test('that there is no record is on the medium before a guest boots', () => {

@@ -19,7 +19,7 @@ import type { RunningVm } from '../running.ts';
 import type { Scope } from '../scope.ts';
 import type { PlannedGuest } from './comeback.ts';
 import { halted } from './not-saved.ts';
-import { commitSaved, discardSaved, forgetMemory, leftIn } from './saved-guest.ts';
+import { commitSaved, discardSaved, forgetMemory, leftIn, writeOut } from './saved-guest.ts';
 import { memoryOf } from './suspend-obstacle.ts';
 
 /** With less than this in its place the file is what has no room: it was made sure of more before. */
@@ -68,6 +68,7 @@ export async function saveGuest(
   }
   await leave(saving, vm);
   noteStep(saving, 'vm-ended');
+  await writeOut(saving.layout);
   return commit(saving, planned);
 }
 

@@ -4,6 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import { closeSync, fsyncSync, openSync, readSync, renameSync, rmSync, statSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import * as v from 'valibot';
 import type { Layout } from '../../config/layout.ts';
 import { errorCode, Failed } from '../../system/failure.ts';
@@ -99,6 +100,17 @@ const isRecorded = ({ suspended }: Place): boolean => linkStatsIfThere(suspended
 /** Nothing is left of what was in its memory. */
 export function forgetMemory({ memory, unfinishedMemory }: Place): void {
   for (const path of [memory, unfinishedMemory]) discard(path);
+}
+
+/** Has on the medium what {@link commitSaved} makes sure of, which stops all else for as long as it takes. Whatever fails here fails there. */
+export async function writeOut({ disk, unfinishedMemory }: Place): Promise<void> {
+  for (const path of [unfinishedMemory, disk])
+    try {
+      const file = await open(path);
+      await file.sync().finally(() => file.close());
+    } catch (error) {
+      if (errorCode(error) === undefined) throw error;
+    }
 }
 
 /**

@@ -54,7 +54,7 @@ const benches = {
   },
   'give-back': () => {
     start();
-    return benchGiveBack({ state, cli, row });
+    return benchGiveBack({ state, cli, row, isLong });
   },
   'door-ways': async () => {
     const { past } = await startWithPorts();

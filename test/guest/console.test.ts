@@ -56,17 +56,17 @@ describe('a boot', () => {
     open();
     await clock.advance(1000);
     appendFileSync(path, 'Linux version 6.12\r\n\x1b[0;32mhalf');
-    await clock.advance(100);
+    await clock.advance(25);
     expect(got).toEqual(['Linux version 6.12']);
     appendFileSync(path, ' done\x1b[0m\r\n');
-    await clock.advance(100);
+    await clock.advance(25);
     expect(got).toEqual(['Linux version 6.12', 'half done']);
     expect(console.last(1)).toEqual(['half done']);
     expect(console.bytes).toBe(statSync(path).size);
     expect(logged()).toEqual([
       '2026-01-02T03:04:05.000Z === boot ===',
-      '2026-01-02T03:04:06.100Z Linux version 6.12',
-      '2026-01-02T03:04:06.200Z half done',
+      '2026-01-02T03:04:06.025Z Linux version 6.12',
+      '2026-01-02T03:04:06.050Z half done',
     ]);
     expect(statSync(logPath).mode & 0o777).toBe(0o600);
     await console.close();
@@ -81,9 +81,9 @@ describe('a boot', () => {
     expect(clock.pending).toBe(0);
   });
 
-  test('looks every 100 ms, once it is settled every 30 s, and at once when it is poked', async () => {
+  test('looks every 25 ms, once it is settled every 30 s, and at once when it is poked', async () => {
     open();
-    expect(clock.due).toEqual([100]);
+    expect(clock.due).toEqual([25]);
     console.settle();
     expect(clock.due).toEqual([30_000]);
     appendFileSync(path, 'quiet\n');

@@ -72,7 +72,7 @@ class OpenConsole implements Console {
     this.#source = sources[options.kind]({
       path: options.path,
       clock: options.clock,
-      pollMs: bootPollMs,
+      pollMs: bootPollMs[options.kind],
       onBytes: (chunk) => {
         this.#bytes += chunk.length;
         this.#take(this.#splitter.push(chunk));
@@ -128,8 +128,8 @@ class OpenConsole implements Console {
 
 /** Enough for a panic with its call trace, which may have a hundred lines. */
 const keptLines = 200;
-/** While it boots. */
-const bootPollMs = 100;
+/** While it boots: whoever waits for a guest waits for half of this, too. A look at a file costs little, one at a ring reads all of it. */
+const bootPollMs: Record<ConsoleOptions['kind'], number> = { append: 25, ring: 100 };
 /** The daemon's own tick pokes every 5 s: a second timer of that length would only wake it twice. */
 const settledMs = 30_000;
 

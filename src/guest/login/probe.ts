@@ -50,6 +50,9 @@ export interface ProbeOptions {
   readonly folders?: readonly string[];
 }
 
+/** Loads what a probe needs, for whoever has the time before. It brings what runs programs, and the daemon's door should not wait for that. */
+export const loadProbe = () => import('./ask-nix.ts');
+
 /** Asks once. Every answer and every silence is in the result. */
 export async function probeGuest(options: ProbeOptions): Promise<Probe> {
   const { clock, signal, timeoutMs } = options;
@@ -87,8 +90,7 @@ async function converse(
   const { tunnel, layout, clock, timeoutMs, folders = forwardFolders(layout) } = options;
   const login = { layout, user: 'builder', key: layout.clientKey, timeoutMs } as const;
   const argv = sshArgv(login, await openForward(tunnel, folders, signal), remoteCommand);
-  // Loaded with the first question: it brings what runs programs, and the daemon's door should not wait for that.
-  const { askNix } = await import('./ask-nix.ts');
+  const { askNix } = await loadProbe();
   const take = (chunk: Buffer) => (answer.take(chunk) ? ('answered' as const) : undefined);
   const env = sshEnvironment(process.env);
   return askNix([ssh, ...argv], { take, timeoutMs, clock, signal, env });

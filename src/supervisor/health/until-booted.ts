@@ -1,7 +1,7 @@
 /** Waits for the end of a boot: when its sshd listens, the guest is asked whether Nix can use it, again and again. */
 import type { Layout } from '../../config/layout.ts';
 import type { GuestAgent } from '../../guest/agent/agent.ts';
-import { probeGuest, type Probe } from '../../guest/login/probe.ts';
+import { loadProbe, probeGuest, type Probe } from '../../guest/login/probe.ts';
 import { Exit, Failed, failureOf, type Failure } from '../../system/failure.ts';
 import type { Log } from '../../system/log.ts';
 import type { Clock } from '../../system/time/clock.ts';
@@ -70,7 +70,7 @@ async function untilUsable(waiting: Waiting, signal: AbortSignal): Promise<GoodP
   const missing = () => (last?.ok === false ? last : (boot.missing() ?? 'ready'));
   const late = () => bootTimedOut(bootTimeoutMs / 1000, missing(), lastLines());
   const work = async (inTime: AbortSignal) => {
-    await untilListens(boot.listens, inTime);
+    await Promise.all([untilListens(boot.listens, inTime), loadProbe()]);
     for (;;) {
       const timeoutMs = probeTimeoutMs;
       last = await probeGuest({ tunnel, layout, clock, signal: inTime, timeoutMs });

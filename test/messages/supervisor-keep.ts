@@ -19,7 +19,7 @@ import { diskFailed } from '../../src/supervisor/disk/disk-trouble.ts';
 import { prepareDisk, unreadable } from '../../src/supervisor/disk/disk.ts';
 import { notConnected } from '../../src/supervisor/disk/vm-pause.ts';
 import { keepIncident, vmMute } from '../../src/supervisor/health/incident.ts';
-import { chooseGuest, notResumed } from '../../src/supervisor/idle/comeback.ts';
+import { chooseGuest, complains, notResumed } from '../../src/supervisor/idle/comeback.ts';
 import * as idle from '../../src/supervisor/idle/idle-failures.ts';
 import { differenceIn } from '../../src/supervisor/suspend/guest-identity.ts';
 import { commitSaved, takeSaved } from '../../src/supervisor/idle/saved-guest.ts';
@@ -185,6 +185,7 @@ export const suspends: States = {
     return notes;
   },
   'it does not resume': () => notResumed('it did not answer within 20 s'),
+  'its kernel complains as it is resumed': () => complains('watchdog: BUG: soft lockup'),
 };
 
 export const upkeep: States = {

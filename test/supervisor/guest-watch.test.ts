@@ -73,3 +73,16 @@ test('a guest that is put into a file is asked nothing meanwhile', async () => {
   await guest.closeConsole(() => true);
   removeTree(dir);
 });
+
+test('what its kernel has complained of is known at once, and that a service began anew is none of that', async () => {
+  const { dir, layout, guest, over } = rig();
+  guest.openConsole();
+  guest.boot.resumed();
+  appendFileSync(layout.consoleRing, 'linuxkit-builder: t=9.00 note=restarted-nix-daemon\r\n');
+  expect(guest.complaint).toBeUndefined();
+  appendFileSync(layout.consoleRing, '[   69.454124] watchdog: BUG: soft lockup - CPU#0 stuck\r\n');
+  expect(guest.complaint).toContain('soft lockup');
+  over.abort(new Error('over'));
+  await guest.closeConsole(() => true);
+  removeTree(dir);
+});

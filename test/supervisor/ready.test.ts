@@ -8,6 +8,7 @@ import type { AttachedVm } from '../../src/supervisor/children/attach.ts';
 import { keepProgram, untilReady } from '../../src/supervisor/start/ready.ts';
 import type { Scope } from '../../src/supervisor/scope.ts';
 import { noteSuccess } from '../../src/supervisor/suspend/suspend-trial.ts';
+import { failureOf } from '../../src/system/failure.ts';
 import { vmDrivers } from '../../src/vm/vm-drivers.ts';
 import { World } from '../model/world.ts';
 
@@ -94,6 +95,22 @@ describe('the trial of a resume', () => {
     await goOn();
     expect([count(), done]).toEqual([logins, ['clock', 'keys', 'ready']]);
     scope.running.greeted?.destroy();
+  });
+
+  test('fails where the kernel complains as it goes on, which without a trial is only told', async () => {
+    for (const [worked, fails] of [
+      ['other', true],
+      ['b', false],
+    ] as const) {
+      await using world = await World.make();
+      noteSuccess(world.layout, worked);
+      const { done, scope, goOn } = await resuming(world);
+      Object.assign(scope.guest, { complaint: 'watchdog: BUG: soft lockup' });
+      const ended = await goOn().then(() => undefined, failureOf);
+      expect(ended?.kind).toBe(fails ? 'guest-not-resumed' : undefined);
+      expect(done).toEqual(fails ? ['clock'] : ['clock', 'keys', 'ready']);
+      scope.running.greeted?.destroy();
+    }
   });
 
   test('fails where nobody can log in, though the guest is awake', async () => {

@@ -113,6 +113,13 @@ export class GuestWatch {
     return this.#console?.last(count) ?? [];
   }
 
+  /** What its kernel has complained of in this start, up to now. */
+  get complaint(): string | undefined {
+    this.#console?.poke();
+    const { complaints = [] } = this.#start.facts.all;
+    return complaints.find(({ what }) => what !== 'restarted')?.text;
+  }
+
   /** Takes all that a VM wrote to the console which has ended: its last words are believed. */
   readConsole(): void {
     this.#console?.readToEnd();

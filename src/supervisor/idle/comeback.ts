@@ -9,6 +9,7 @@ import { probeGuest } from '../../guest/login/probe.ts';
 import type { GuestAgent } from '../../guest/agent/agent.ts';
 import type { Clock } from '../../system/time/clock.ts';
 import { within } from '../../system/time/deadline.ts';
+import { inMarks } from '../../system/plain-text.ts';
 import { Exit, Failed, failureOf, type Failure } from '../../system/failure.ts';
 import { asSentence } from '../../system/advice.ts';
 import type { Log } from '../../system/log.ts';
@@ -185,3 +186,7 @@ export const notResumed = (why: string): Failure => ({
   deaf: 'dead',
   suspendFault: true,
 });
+
+/** `text`: what its kernel has said since it went on. */
+export const complains = (text: string): Failure =>
+  notResumed(`its kernel reports ${inMarks(text) ?? 'an error'}`);

@@ -1,13 +1,13 @@
 /** The last steps of a start, when its VM runs: until Nix may come. */
 import type { Layout } from '../../config/layout.ts';
 import type { Clock } from '../../system/time/clock.ts';
-import { failureOf } from '../../system/failure.ts';
+import { Failed, failureOf } from '../../system/failure.ts';
 import type { Log } from '../../system/log.ts';
 import type { ChooseVm } from '../../vm/choose-vm.ts';
 import { keepChoice } from '../../vm/vm-lesson.ts';
 import type { AttachedVm } from '../children/attach.ts';
 import type { GuestKeys } from './builder-keys.ts';
-import { untilAwake } from '../idle/comeback.ts';
+import { complains, untilAwake } from '../idle/comeback.ts';
 import { judgeNix } from './guest-nix.ts';
 import type { Scope } from '../scope.ts';
 import { trialOf } from '../suspend/suspend-trial.ts';
@@ -67,6 +67,8 @@ async function awake(scope: Scope, { machine, planned }: AttachedVm, where: Resu
   const isTrial = trialOf(where.layout, planned.keeping.basis, where.clock.now()) !== 'works';
   boot.resumed();
   scope.running.greeted = await untilAwake({ ...where, clock, machine, agent, signal, isTrial });
+  const complaint = isTrial ? scope.guest.complaint : undefined;
+  if (complaint !== undefined) throw new Failed(complains(complaint));
   await where.keys.tell({ agent, told: planned, signal });
   vmPause.expect(false);
   return { nixVersion: planned.resumed?.nixVersion, clockOffsetMs: 0 };

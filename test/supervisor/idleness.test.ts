@@ -84,6 +84,34 @@ describe('a guest that nobody uses', () => {
     expect(idle).toHaveLength(1);
   });
 
+  test('does not stay longer for a login that only asks for us, but does for others beside it', async () => {
+    const { at, idle, idleness, pass } = rig();
+    const asked = new AbortController();
+    idleness.question(asked.signal);
+    const login = async (loggedIn: number) => {
+      at.counts = { ...nobody, open: loggedIn, loggedIn };
+      idleness.note(at.counts);
+      await pass(5_000);
+      at.counts = nobody;
+    };
+    await pass(5 * minute);
+    await login(1);
+    await pass(5 * minute - 5_000);
+    expect(idle).toHaveLength(1);
+
+    idleness.watch(true);
+    await pass(5 * minute);
+    await login(2);
+    await pass(9 * minute);
+    expect(idle).toHaveLength(1);
+    asked.abort();
+    await login(1);
+    await pass(9 * minute);
+    expect(idle).toHaveLength(1);
+    await pass(minute);
+    expect(idle).toHaveLength(2);
+  });
+
   test('does not stay for strangers who wait without a word of ssh, however many', async () => {
     const { at, idle, pass } = rig();
     at.counts = { ...nobody, held: 40, open: 16 };

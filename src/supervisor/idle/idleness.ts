@@ -47,6 +47,7 @@ export class Idleness {
   #unusedSince: number | undefined;
   /** What both clocks said at the last look. */
   #looked: ReturnType<typeof reading>;
+  #questions = 0;
   #isAsking = false;
   #pressedAt = -Infinity;
   #wakes: readonly number[] = [];
@@ -62,9 +63,21 @@ export class Idleness {
     else this.#unusedSince ??= this.#now;
   }
 
-  /** It is used, now. */
+  /** So many have logged in, which is use where they are more than those who only ask. */
   note({ loggedIn }: Pick<Counts, 'loggedIn'>): void {
-    if (loggedIn > 0 && this.#unusedSince !== undefined) this.#unusedSince = this.#now;
+    if (loggedIn > this.#questions) this.use();
+  }
+
+  /** Until `gone` aborts one of those who have logged in asks something for us, which is no use of the guest. */
+  question(gone: AbortSignal): void {
+    if (gone.aborted) return;
+    this.#questions++;
+    gone.addEventListener('abort', () => this.#questions--, { once: true });
+  }
+
+  /** It is used, now. */
+  use(): void {
+    if (this.#unusedSince !== undefined) this.#unusedSince = this.#now;
   }
 
   /** It was away, or about to go, and is wanted. */
@@ -85,7 +98,8 @@ export class Idleness {
   tick(): void {
     const { clock, afterMs, counts, isAsked } = this.#options;
     this.#looked = reading(clock);
-    this.note(isAsked() ? { loggedIn: 1 } : counts());
+    if (isAsked()) this.use();
+    this.note(counts());
     const since = this.#unusedSince;
     if (since === undefined || this.#isAsking || this.#isAnybodyThere) return;
     this.#isAsking = true;

@@ -163,9 +163,14 @@ export class OnDemand {
     const { state, dispatch } = this.#options;
     const was = isResting(state());
     this.suspending.stay();
-    this.#idleness.note({ loggedIn: 1 });
+    this.#idleness.use();
     dispatch({ type: 'wanted', why: startReasons.asked });
     return was;
+  }
+
+  /** Until `gone` aborts one of the logins is a question of ours, which is no use of the guest. */
+  question(gone: AbortSignal | undefined): void {
+    if (gone !== undefined) this.#idleness.question(gone);
   }
 
   /** Has the door open while there is no guest. Where it cannot be had, a start meets the same and tells it. */

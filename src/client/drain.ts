@@ -1,4 +1,4 @@
-/** Before a stop: no new connection comes in, and those that are through may finish. */
+/** Before a stop, and until it is done: no new connection comes in, and those that are through may finish. */
 import type { Layout } from '../config/layout.ts';
 import type { Counts } from '../door/through.ts';
 import { AwakeClock } from '../system/time/awake.ts';
@@ -6,7 +6,7 @@ import type { Clock } from '../system/time/clock.ts';
 import { Failed } from '../system/failure.ts';
 import { readLive } from '../system/files/pidfile.ts';
 import type { Busy } from '../supervisor/daemon/control-protocol.ts';
-import { ask, holdDoor, isRefusal } from '../supervisor/daemon/ask-daemon.ts';
+import { ask, holdDoor, isRefusal, type DoorHeld } from '../supervisor/daemon/ask-daemon.ts';
 import { ownPidFiles } from '../supervisor/daemon/daemon-lock.ts';
 
 interface DrainOptions {
@@ -29,10 +29,31 @@ const everyMs = 500;
 const looksEvery = 10;
 
 /** `drained` when nothing is through any more (or no daemon runs), `limit` when time was up. */
-export async function drain(layout: Layout, options: DrainOptions): Promise<'drained' | 'limit'> {
+type End = 'drained' | 'limit';
+
+/** Waits for that, then does `work`, to which it gives the hold on the door, if there is one. That ends with the work: a guest that goes holds it itself. */
+export async function drain<T>(
+  layout: Layout,
+  options: DrainOptions,
+  work: (end: End, door?: DoorHeld) => T | Promise<T>,
+): Promise<T> {
+  const held: Held = {};
+  try {
+    const end = await untilDrained(layout, options, held);
+    return await work(end, held.door);
+  } catch (error) {
+    // A daemon of an earlier release may hold it for ever; no other heeds this.
+    if (options.how !== 'refuse')
+      await ask(layout, 'undrain', options.clock).catch(() => undefined);
+    throw error;
+  } finally {
+    held.door?.[Symbol.dispose]();
+  }
+}
+
+async function untilDrained(layout: Layout, options: DrainOptions, held: Held): Promise<End> {
   const { clock, signal, limitMs, onSilent, how = 'hold' } = options;
   const begin = how === 'hold' ? 'drain' : 'refuse';
-  const held: Held = {};
   const limit = new AbortController();
   const cancelLimit = new AwakeClock(clock).after(limitMs, () => limit.abort());
   const tell = busyNews(layout, options);
@@ -49,10 +70,6 @@ export async function drain(layout: Layout, options: DrainOptions): Promise<'dra
       await tell(found, turn);
       await clock.sleep(everyMs, signal);
     }
-  } catch (error) {
-    held.door?.[Symbol.dispose]();
-    if (how === 'hold') await ask(layout, 'undrain', clock).catch(() => undefined);
-    throw error;
   } finally {
     cancelLimit();
   }
@@ -86,9 +103,9 @@ async function connections(
   }
 }
 
-/** The door is held until this process ends: who is killed in the midst of the wait keeps nobody out. */
+/** The door is held no longer than this process lives: who is killed in the midst of the wait keeps nobody out. */
 interface Held {
-  door?: Awaited<ReturnType<typeof holdDoor>>;
+  door?: DoorHeld;
 }
 
 /** Tells who is still through, when that changes. */

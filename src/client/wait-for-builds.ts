@@ -6,43 +6,33 @@ import { buildsUnknown, describeBusy, type EndOptions } from './builds-option.ts
 import { findStatus } from './found.ts';
 import { traitsOf } from '../supervisor/lifecycle/phases.ts';
 import { drain } from './drain.ts';
-import { ask } from '../supervisor/daemon/ask-daemon.ts';
+
+interface WaitOptions extends EndOptions {
+  /** What becomes of those that are not done in time. */
+  readonly atLimit?: string;
+}
 
 /**
- * Unless it is to be now: lets no new connection in and waits for those that are through. `atLimit`: what becomes of those that are not
- * done in time.
+ * Unless it is to be now: lets no new connection in, waits for those that are through, and then does `work`. When that is done, or has
+ * failed, nobody is kept out for it any more.
  */
-export async function waitForBuilds(
+export async function afterBuilds<T>(
   layout: Layout,
-  options: EndOptions,
+  { now, timeout, atLimit = 'stopping anyway' }: WaitOptions,
   context: CliContext,
-  atLimit = 'stopping anyway',
-): Promise<void> {
-  if (options.now === true) return;
-  const limitMs = options.timeout * 1000;
+  work: () => Promise<T>,
+): Promise<T> {
+  if (now === true) return work();
   const found = await findStatus(layout, context);
   // Builds in a guest that is paused go on when it does.
-  if (found.daemon === 'gone') return;
-  if (traitsOf(found.status.phase).guest !== 'there') return;
+  if (found.daemon === 'gone' || traitsOf(found.status.phase).guest !== 'there') return work();
   const waiting = (why: string) =>
-    context.err(`${why}; waiting up to ${options.timeout} s (--now skips the wait).`);
+    context.err(`${why}; waiting up to ${timeout} s (--now skips the wait).`);
   const onBusy = (busy: Busy) => waiting(describeBusy(busy));
   const onSilent = () => waiting(buildsUnknown);
   const { clock, signal } = context;
-  const end = await drain(layout, { clock, signal, limitMs, onBusy, onSilent });
-  if (end === 'limit') context.err(`Timed out; ${atLimit}.`);
-}
-
-/** What a command does after that wait. Where it fails the door is open again: whoever is held at it would be held for good. */
-export async function orLetIn<T>(
-  layout: Layout,
-  { clock }: Pick<CliContext, 'clock'>,
-  work: () => Promise<T>,
-): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    await ask(layout, 'undrain', clock).catch(() => undefined);
-    throw error;
-  }
+  return drain(layout, { clock, signal, limitMs: timeout * 1000, onBusy, onSilent }, (end) => {
+    if (end === 'limit') context.err(`Timed out; ${atLimit}.`);
+    return work();
+  });
 }

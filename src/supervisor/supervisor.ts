@@ -121,9 +121,9 @@ export class Supervisor {
     this.#record.finish();
   }
 
-  /** As {@link OnDemand.suspend}; new connections are let in again. */
+  /** As {@link OnDemand.suspend}. */
   suspend(isForced = false): Promise<Answers['suspend']> {
-    return this.onDemand.suspend(isForced).finally(() => this.drain(false));
+    return this.onDemand.suspend(isForced);
   }
 
   /** The machine, or this process, was asleep for so long. */

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { run } from '../../src/cli/program.ts';
 import { layoutOf, type Layout } from '../../src/config/layout.ts';
-import { openControl, type Commands } from '../../src/supervisor/daemon/control.ts';
+import { openControl, type Asker, type Commands } from '../../src/supervisor/daemon/control.ts';
 import type { Control } from '../../src/supervisor/daemon/control-socket.ts';
 import { systemClock } from '../../src/system/time/clock.ts';
 import { Exit, Failed } from '../../src/system/failure.ts';
@@ -32,9 +32,9 @@ async function command(name: string, answers: Partial<Commands> = {}, ...argv: s
   const heard = Object.fromEntries(
     Object.entries({ ...calm, ...answers }).map(([command, answer]) => [
       command,
-      () => {
+      (asker: Asker) => {
         if (command !== 'status' && command !== 'door') asked.push(command);
-        return (answer as () => unknown)();
+        return (answer as (asker: Asker) => unknown)(asker);
       },
     ]),
     // One cast: the same answers, by the same names.
@@ -74,6 +74,16 @@ describe('gc', () => {
       asked: ['resume', 'drain', 'gc'],
       said: [expect.stringMatching(/ 1\.00 GiB; .* 0\.00 GiB .*\(0\.06 GiB before\)\.$/)],
     });
+  });
+
+  test('asks by the hold that it has on the door, which is then the daemon’s', async () => {
+    const gone: (AbortSignal | undefined)[] = [];
+    const drain = (asker: Asker) => (gone.push(asker.gone), nobody);
+    const gc = (asker: Asker) => (gone.push(asker.gone), collected);
+    expect((await command('gc', { drain, gc })).code).toBe(0);
+    expect(gone).toHaveLength(2);
+    expect(gone[0]).toBeInstanceOf(AbortSignal);
+    expect(gone[1]).toBe(gone[0]);
   });
 
   test('that a build has ended says so, and how to go on', async () => {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { CliContext } from '../../src/command/context.ts';
-import { waitForBuilds } from '../../src/client/wait-for-builds.ts';
+import { afterBuilds } from '../../src/client/wait-for-builds.ts';
 import { layoutOf, type Layout } from '../../src/config/layout.ts';
 import { openControl } from '../../src/supervisor/daemon/control.ts';
 import type { Busy } from '../../src/supervisor/daemon/control-protocol.ts';
@@ -80,13 +80,14 @@ async function listen(): Promise<void> {
 
 async function drained(limitMs = 600_000) {
   const told: (Busy | 'silent')[] = [];
-  const end = await drain(layout, {
+  const options = {
     clock: hasty,
     signal,
     limitMs,
-    onBusy: (busy) => told.push(busy),
+    onBusy: (busy: Busy) => told.push(busy),
     onSilent: () => told.push('silent'),
-  });
+  };
+  const end = await drain(layout, options, (how) => how);
   return { end, told };
 }
 
@@ -149,15 +150,24 @@ test('who waits holds the door by a connection that stays, and his end lets it g
   expect(held.at(-1)).toBe(false);
 });
 
-test('a hold that a restart or a suspend has ended does not make a later one last', () => {
+test('the door is held while that is done for which it was waited, and no longer', async () => {
+  control.close();
   const held: boolean[] = [];
   const hold = new DoorHold((isHeld) => held.push(isHeld));
-  hold.take();
-  hold.forget();
-  const killed = new AbortController();
-  hold.take(killed.signal);
-  killed.abort();
-  expect(held).toEqual([true, true, false]);
+  control = await openControl(
+    layout,
+    { ...calm, drain: ({ gone }) => (hold.take(gone), nobody) },
+    silent,
+  );
+  const options = { clock: hasty, signal, limitMs: 600_000 };
+  const told = { onBusy: () => undefined, onSilent: () => undefined };
+  const work = async () => {
+    await ask(layout, 'door', systemClock);
+    return [...held];
+  };
+  expect(await drain(layout, { ...options, ...told }, work)).toEqual([true]);
+  while (held.length < 2) await new Promise((done) => setImmediate(done));
+  expect(held).toEqual([true, false]);
 });
 
 test('one that has ended has nothing through', async () => {
@@ -175,7 +185,10 @@ test.each([
   writeFileSync(layout.status, JSON.stringify({ version: 1, phase, daemon: me }));
   const said: string[] = [];
   const context = { clock: hasty, signal, err: (line: string) => said.push(line) };
-  await waitForBuilds(layout, { timeout: 600 }, context as unknown as CliContext);
+  const work = () => Promise.resolve('done');
+  expect(await afterBuilds(layout, { timeout: 600 }, context as unknown as CliContext, work)).toBe(
+    'done',
+  );
   expect(asked).toEqual(commands);
   expect(said.length).toBe(commands.length === 0 ? 0 : 1);
 });
@@ -184,7 +197,7 @@ test('a sleep in the midst of it takes nothing of the limit', async () => {
   says = [1];
   const clock = new FakeClock();
   const told = { onBusy: () => undefined, onSilent: () => undefined };
-  const end = drain(layout, { clock, signal, limitMs: 60_000, ...told });
+  const end = drain(layout, { clock, signal, limitMs: 60_000, ...told }, (how) => how);
   const turns = async (count: number) => {
     while (asked.length < count)
       if (clock.due.includes(500)) await clock.advance(500);

@@ -153,7 +153,8 @@ class Life {
         return this.#supervisor.dispatch({ type: 'restart', why: 'a test' });
       case 'rest':
         await this.#supervisor.suspend();
-        return;
+        // Whoever asks for that holds the door no longer.
+        return this.#supervisor.drain(false);
       case 'want':
         this.#supervisor.onDemand.resume();
         return;

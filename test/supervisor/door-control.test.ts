@@ -30,8 +30,10 @@ const into = ({ tunnel }: FakeGuest) => ({
 
 async function gateRig() {
   let waited = 0;
+  const logged: string[] = [];
+  const log = (_: string, event: string) => void logged.push(event);
   const doorControl = new DoorControl(
-    { clock: new FakeClock(), log: () => undefined, doorSocket: '/nowhere/socket' },
+    { clock: new FakeClock(), log, doorSocket: '/nowhere/socket' },
     { onWaiting: () => waited++ },
   );
   const parsed = checkConfig({}, host);
@@ -41,6 +43,7 @@ async function gateRig() {
   return {
     doorControl,
     waited: () => waited,
+    releases: () => logged.filter((event) => event === 'door-released').length,
     openAgain: () => doorControl.open({ ...parsed.config, port: 0 }),
     client: () => new Client(doorControl.told?.port ?? 0),
     [Symbol.asyncDispose]: () => doorControl.close(),
@@ -99,6 +102,24 @@ test('those that are through go on, and it comes back to what the guest is', asy
   const late = rig.client();
   await until(() => late.over);
   expect(late.text).toBe('');
+});
+
+// Behaviour 131: While a garbage collection is running, the daemon, not the command `gc`, keeps new connections
+// waiting. Killing `gc` therefore does not lock any client out.
+test('a collection lets nobody in when its gc is killed, and lets all in when it ends', async () => {
+  await using rig = await gateRig();
+  await using guest = await fakeGuest(echoing);
+  const { doorControl } = rig;
+  doorControl.release(into(guest));
+  doorControl.drain(true, 'hold');
+  doorControl.withhold(true);
+  doorControl.drain(false, 'hold');
+  const client = rig.client();
+  await until(() => doorControl.counts().held === 1);
+  expect(rig.releases()).toBe(1);
+  doorControl.withhold(false);
+  expect(rig.releases()).toBe(2);
+  await until(() => client.text === greetingLine);
 });
 
 test('so it stays where the door is opened anew, on another port say', async () => {

@@ -161,7 +161,7 @@ test.each([
 // sent away only if that is forced.
 test('stays for a collection that somebody has asked for, and its whole time after it', async () => {
   const { onDemand, asked, events, pass, finish } = rig();
-  const collected = onDemand.collect();
+  const collected = onDemand.housekeeping.collect();
   await pass(10 * minute);
   expect([asked, events]).toEqual([['collect'], []]);
   await finish();
@@ -189,7 +189,7 @@ describe('a client that comes', () => {
 
   test('ends a collection that somebody has asked for, half a minute later', async () => {
     const { onDemand, asked, clock, finish } = rig();
-    const collected = onDemand.collect();
+    const collected = onDemand.housekeeping.collect();
     onDemand.onWaiting();
     await clock.advance(29_999);
     expect(asked).toEqual(['collect']);
@@ -202,7 +202,7 @@ describe('a client that comes', () => {
 
 test('a guest is not suspended before the collection in it has ended, which is told to', async () => {
   const { at, onDemand, asked, events, clock, finish } = rig();
-  const collected = onDemand.collect();
+  const collected = onDemand.housekeeping.collect();
   at.builds = 1;
   onDemand.suspending.perform({ type: 'suspend', why: { type: 'asked', isForced: true } });
   await clock.advance(0);

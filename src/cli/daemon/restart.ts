@@ -9,7 +9,7 @@ import {
   type DirectoryOption,
 } from '../../command/context.ts';
 import { type EndOptions } from '../../client/builds-option.ts';
-import { orLetIn, waitForBuilds } from '../../client/wait-for-builds.ts';
+import { afterBuilds } from '../../client/wait-for-builds.ts';
 import {
   bootJobKept,
   guestAlone,
@@ -36,8 +36,7 @@ export async function runRestart(
   context: CliContext,
 ): Promise<void> {
   const layout = layoutFor(options, context, 'ask');
-  await waitForBuilds(layout, options, context);
-  context.out(await orLetIn(layout, context, () => restart(layout, context)));
+  context.out(await afterBuilds(layout, options, context, () => restart(layout, context)));
 }
 
 /** Begins it; what was done, for people. */

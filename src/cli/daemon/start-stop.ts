@@ -17,7 +17,7 @@ import {
 import { failureLines } from '../../command/say.ts';
 import { saying, waitingForEnd } from '../../command/announce-slow.ts';
 import { type EndOptions } from '../../client/builds-option.ts';
-import { orLetIn, waitForBuilds } from '../../client/wait-for-builds.ts';
+import { afterBuilds } from '../../client/wait-for-builds.ts';
 import { wakeIfAway } from '../guest/suspend.ts';
 import { startTrouble } from '../../client/start-trouble.ts';
 import { tellUnregistered } from './tell-unregistered.ts';
@@ -60,8 +60,7 @@ export async function runStop(
   context: CliContext,
 ): Promise<void> {
   const layout = layoutFor(options, context, 'end');
-  await waitForBuilds(layout, options, context);
-  context.out(await orLetIn(layout, context, () => stop(layout, context)));
+  context.out(await afterBuilds(layout, options, context, () => stop(layout, context)));
 }
 
 /** Ends the daemon, through its keeper where that runs it; what was done, for people. */

@@ -9,6 +9,7 @@ import {
 } from '../../command/context.ts';
 import { describeBusy, buildsOption, buildsUnknown } from '../../client/builds-option.ts';
 import { ask } from '../../supervisor/daemon/ask-daemon.ts';
+import type { Busy } from '../../supervisor/daemon/control-protocol.ts';
 
 interface DrainOptions extends DirectoryOption {
   readonly wait?: boolean;
@@ -33,14 +34,16 @@ export function drainCommand(command: Command, context: CliContext): void {
         );
       }
       const { drain } = await import('../../client/drain.ts');
-      const end = await drain(layout, {
+      const waiting = {
         clock,
         signal,
         how: 'refuse',
         limitMs: options.timeout * 1000,
-        onBusy: (now) => context.err(`${describeBusy(now)}; waiting up to ${options.timeout} s.`),
+        onBusy: (now: Busy) =>
+          context.err(`${describeBusy(now)}; waiting up to ${options.timeout} s.`),
         onSilent: () => context.err(`${buildsUnknown}; waiting.`),
-      });
+      } as const;
+      const end = await drain(layout, waiting, (end) => end);
       if (end === 'drained') return context.out('All builds and connections have ended.');
       context.err('Timed out. New connections are still refused.');
       context.exit(Exit.temporary);

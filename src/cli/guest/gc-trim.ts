@@ -5,12 +5,12 @@ import { layoutFor, type CliContext, type DirectoryOption } from '../../command/
 import { saying, startingGuest } from '../../command/announce-slow.ts';
 import { livingStatus, wakeIfAway } from './suspend.ts';
 import { describeBusy, buildsUnknown } from '../../client/builds-option.ts';
-import { orLetIn } from '../../client/wait-for-builds.ts';
 import { advice, ours } from '../../system/advice.ts';
 import { traitsOf } from '../../supervisor/lifecycle/phases.ts';
 import { waitUntilReady } from '../../client/until-ready.ts';
 import { drain } from '../../client/drain.ts';
-import { ask } from '../../supervisor/daemon/ask-daemon.ts';
+import { ask, type DoorHeld } from '../../supervisor/daemon/ask-daemon.ts';
+import type { Busy } from '../../supervisor/daemon/control-protocol.ts';
 import { statsIfThere } from '../../system/stats.ts';
 
 export interface GcOptions extends DirectoryOption {
@@ -25,8 +25,8 @@ export async function runGc(options: GcOptions, context: CliContext): Promise<vo
   const layout = layoutFor(options, context);
   await wakeGuest(layout, context);
   const before = sizeOf(layout);
-  const collected = await whileNobodyIsIn(layout, options, context, () =>
-    saying(collecting, context, () => askLong(layout, 'gc', context)),
+  const collected = await whileNobodyIsIn(layout, options, context, (door) =>
+    saying(collecting, context, () => askLong(layout, 'gc', context, door)),
   );
   const { isDone, diskBytes = NaN, diskFreeBytes = NaN } = collected;
   const store = `The guest's store now uses ${gibibytes(diskBytes - diskFreeBytes)} GiB`;
@@ -67,21 +67,21 @@ async function whileNobodyIsIn<T>(
   layout: Layout,
   { timeout }: GcOptions,
   context: CliContext,
-  work: () => Promise<T>,
+  work: (door?: DoorHeld) => Promise<T>,
 ): Promise<T> {
   const { clock, signal } = context;
   const waiting = (why: string) => context.err(`${why}; waiting up to ${timeout} s.`);
-  const end = await drain(layout, {
+  const options = {
     clock,
     signal,
     limitMs: timeout * 1000,
-    onBusy: (busy) => waiting(describeBusy(busy)),
+    onBusy: (busy: Busy) => waiting(describeBusy(busy)),
     onSilent: () => waiting(buildsUnknown),
-  });
-  // A collection that has begun holds the door by itself, and lets in whoever waits when it is over.
-  return orLetIn(layout, context, () => {
+  };
+  return drain(layout, options, (end, door) => {
     if (end === 'limit') throw new Failed(stillBusy);
-    return work();
+    // A collection that has begun holds the door by itself, and lets in whoever waits when it is over.
+    return work(door);
   });
 }
 
@@ -89,8 +89,9 @@ async function askLong<C extends 'gc' | 'trim'>(
   layout: Layout,
   command: C,
   { clock, signal }: CliContext,
+  by?: DoorHeld,
 ) {
-  return ask(layout, command, clock, signal, { timeoutMs: workMs });
+  return ask(layout, command, clock, signal, { timeoutMs: workMs, by });
 }
 
 /** Said before a wait. */

@@ -7,7 +7,7 @@ import { Exit, Failed, type Failure } from '../../system/failure.ts';
 import { layoutFor, type CliContext, type DirectoryOption } from '../../command/context.ts';
 import { saying } from '../../command/announce-slow.ts';
 import { describeBusy, type EndOptions } from '../../client/builds-option.ts';
-import { orLetIn, waitForBuilds } from '../../client/wait-for-builds.ts';
+import { afterBuilds } from '../../client/wait-for-builds.ts';
 import { advice, ours } from '../../system/advice.ts';
 import { traitsOf } from '../../supervisor/lifecycle/phases.ts';
 import { isYes } from '../../command/ask.ts';
@@ -25,8 +25,8 @@ export async function runSuspend(options: SuspendOptions, context: CliContext): 
     await saying(untilResumed, context, () => untilBack(layout, context));
   const atLimit =
     options.force === true ? 'suspending the guest anyway' : 'the guest keeps running';
-  await waitForBuilds(layout, options, context, atLimit);
-  await orLetIn(layout, context, () => send(layout, options, context));
+  const waiting = { ...options, atLimit };
+  await afterBuilds(layout, waiting, context, () => send(layout, options, context));
   const after = await saying('Waiting for the guest to be suspended or to stop.', context, () =>
     untilGone(layout, context),
   );

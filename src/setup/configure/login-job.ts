@@ -1,8 +1,7 @@
 /** What configure does about the keeper of the daemon, beyond writing its files. */
-import type { Layout } from '../../config/layout.ts';
 import type { CliContext } from '../../command/context.ts';
 import { usualWait } from '../../client/builds-option.ts';
-import { orLetIn, waitForBuilds } from '../../client/wait-for-builds.ts';
+import { afterBuilds } from '../../client/wait-for-builds.ts';
 import { readReceipts, writeReceipts, type Receipt } from '../../host/receipts.ts';
 import { declaredJob, servicePaths } from '../../service/job-files.ts';
 import { userServiceFor } from '../../service/service.ts';
@@ -27,11 +26,14 @@ export function droppedBy(
   return dropped.some(({ path }) => paths.includes(path)) ? dropped : [];
 }
 
+/** As for `stop`. */
+const usual = { timeout: usualWait };
+
 /** Takes those back. Their keeper ends the daemon with it. */
 export async function dropService(dropped: readonly Receipt[], run: ConfigureRun): Promise<void> {
   if (dropped.length === 0) return;
   const { layout, context, say } = run;
-  await afterBuilds(layout, context, async () => userServiceFor(layout, context)?.remove());
+  await afterBuilds(layout, usual, context, async () => userServiceFor(layout, context)?.remove());
   for (const undoing of undoStepsOf(dropped)) {
     applyUndo(undoing);
     for (const line of describeUndo(undoing, 'done')) say(line);
@@ -50,17 +52,8 @@ export async function settleBootJob(job: JobPlan, run: ConfigureRun): Promise<vo
   const print = (line: string) => context[flags.json ? 'err' : 'out'](line);
   const settle = () => settleJob(job, context, flags.skipRoot ? print : undefined);
   const ends = job.kind === 'remove' && !flags.skipRoot;
-  (ends ? await afterBuilds(layout, context, settle) : await settle()).forEach(say);
+  (ends ? await afterBuilds(layout, usual, context, settle) : await settle()).forEach(say);
   if (job.kind === 'write' && !flags.skipRoot) say(startsAtBoot);
-}
-
-async function afterBuilds<T>(
-  layout: Layout,
-  context: CliContext,
-  work: () => Promise<T>,
-): Promise<T> {
-  await waitForBuilds(layout, { timeout: usualWait }, context);
-  return orLetIn(layout, context, work);
 }
 
 /** Who else starts it is named, and left alone. */

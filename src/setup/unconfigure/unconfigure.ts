@@ -18,7 +18,7 @@ import { saying, waitingForEnd, waitingForOther } from '../../command/announce-s
 import { settleJob } from '../boot-job.ts';
 import { serviceFor } from '../../service/service.ts';
 import { type EndOptions } from '../../client/builds-option.ts';
-import { orLetIn, waitForBuilds } from '../../client/wait-for-builds.ts';
+import { afterBuilds } from '../../client/wait-for-builds.ts';
 import { describeRemoval, ownSteps, removalPlan, type RemovalPlan } from './removal-plan.ts';
 import { advice, ours, type Text } from '../../system/advice.ts';
 
@@ -84,8 +84,8 @@ async function mayPurge({ loss }: RemovalPlan, { layout, context, flags }: Run):
 }
 
 async function stopEverything({ layout, context, flags }: Run): Promise<void> {
-  if (existsSync(layout.status)) await waitForBuilds(layout, flags.end, context);
-  await orLetIn(layout, context, () => endDaemon({ layout, context }));
+  const end = existsSync(layout.status) ? flags.end : { ...flags.end, now: true };
+  await afterBuilds(layout, end, context, () => endDaemon({ layout, context }));
 }
 
 async function endDaemon({ layout, context }: Pick<Run, 'layout' | 'context'>): Promise<void> {

@@ -16,6 +16,12 @@ import { advice, asSentence, ours } from '../../system/advice.ts';
 /** A daemon that is busy answers within this. */
 const usualMs = 5_000;
 
+interface AskOptions extends Partial<typeof forced> {
+  readonly timeoutMs?: number;
+  /** Asked by whoever holds the door, for what he holds it: the daemon knows then whose hold that is, and he lets go of it with the answer. */
+  readonly by?: DoorHeld | undefined;
+}
+
 /**
  * Asks a running daemon; its answer's fields, of which one of another version may leave some out. Failed `daemon-not-running` when nobody listens, `daemon-silent` when somebody
  * does and says nothing in time or hangs up, `daemon-refused` when the answer is a refusal.
@@ -25,12 +31,19 @@ export async function ask<C extends Command>(
   command: C,
   clock: Clock,
   signal?: AbortSignal,
-  { timeoutMs = usualMs, ...more }: Partial<typeof forced> & { timeoutMs?: number } = {},
+  { timeoutMs, by, ...more }: AskOptions = {},
 ): Promise<Partial<Answers[C]>> {
-  const { fields, socket } = await exchange(layout, { command, ...more }, clock, signal, timeoutMs);
-  socket.destroy();
+  const request = { command, ...more, ...(by && untilGone) };
+  const how = { clock, signal, timeoutMs, line: by?.line };
+  const { fields, line } = await exchange(layout, request, how);
+  line.socket.destroy();
   // One cast: what our own daemon answers is what its command gives.
   return fields;
+}
+
+/** A hold on the door, and how many were through when it was taken. */
+export interface DoorHeld extends Partial<Counts>, Disposable {
+  readonly line: Line;
 }
 
 /** The same, and stays connected: a hold on the door that lasts as long as this process, or until it is let go. */
@@ -38,12 +51,12 @@ export async function holdDoor(
   layout: Layout,
   clock: Clock,
   signal?: AbortSignal,
-): Promise<Partial<Counts> & Disposable> {
+): Promise<DoorHeld> {
   const request = { command: 'drain', ...untilGone } as const;
-  const { fields, socket } = await exchange(layout, request, clock, signal);
+  const { fields, line } = await exchange(layout, request, { clock, signal });
   // The end of this process is not to wait for it.
-  socket.unref();
-  return { ...(fields as Partial<Counts>), [Symbol.dispose]: () => socket.destroy() };
+  line.socket.unref();
+  return { ...(fields as Partial<Counts>), line, [Symbol.dispose]: () => line.socket.destroy() };
 }
 
 /** The owner's own, whatever is asked: a group may have filled the other. One of an earlier release, or without a group, has one for all. */
@@ -57,31 +70,56 @@ function socketFor({ control, ownControl }: Layout): string {
   }
 }
 
+/** A connection to a daemon, over which one thing is asked after the other. */
+interface Line {
+  readonly socket: Socket;
+  readonly ask: (request: object) => Promise<unknown>;
+}
+
+function lineOn(socket: Socket, path: string): Line {
+  let take: (answer: unknown) => void = () => undefined;
+  let fail: (error: Failed) => void = () => undefined;
+  const lines = new JsonLines(socket, {
+    onValue: (value) => take(value),
+    onClosed: () => fail(new Failed(daemonSilent(path))),
+  });
+  const ask = (request: object) =>
+    new Promise<unknown>((resolve, reject) => {
+      [take, fail] = [resolve, reject];
+      lines.send(request);
+    });
+  return { socket, ask };
+}
+
+interface ExchangeOptions {
+  readonly clock: Clock;
+  readonly signal?: AbortSignal | undefined;
+  readonly timeoutMs?: number | undefined;
+  /** Used where it is still there. */
+  readonly line?: Line | undefined;
+}
+
 /** One question and its answer; the connection stays. */
 async function exchange(
   layout: Layout,
   request: { readonly command: Command },
-  clock: Clock,
-  signal?: AbortSignal,
-  timeoutMs = usualMs,
-): Promise<{ readonly fields: object; readonly socket: Socket }> {
+  { clock, signal, timeoutMs = usualMs, line: kept }: ExchangeOptions,
+): Promise<{ readonly fields: object; readonly line: Line }> {
   let socket: Socket | undefined;
   const path = socketFor(layout);
+  const dial = async (inTime: AbortSignal) => {
+    const opened = await dialUnix(path, inTime).catch(() => {
+      throw new Failed(noDaemon(layout));
+    });
+    return lineOn(opened, path);
+  };
   try {
     return await within(
       async (inTime) => {
-        const opened = (socket = await dialUnix(path, inTime).catch(() => {
-          throw new Failed(noDaemon(layout));
-        }));
-        const answered = new Promise<unknown>((resolve, reject) => {
-          const lines = new JsonLines(opened, {
-            onValue: resolve,
-            onClosed: () => reject(new Failed(daemonSilent(path))),
-          });
-          lines.send(request);
-        });
-        const { ok, error, isForOwner, ...fields } = fieldsOf(await answered);
-        if (ok === true) return { fields, socket: opened };
+        const line = kept?.socket.writable === true ? kept : await dial(inTime);
+        socket = line.socket.ref();
+        const { ok, error, isForOwner, ...fields } = fieldsOf(await line.ask(request));
+        if (ok === true) return { fields, line };
         const refused = daemonRefused(request.command, quoted(error) ?? 'it gave no reason');
         throw new Failed(isForOwner === true ? { ...refused, hint: asOwner } : refused);
       },

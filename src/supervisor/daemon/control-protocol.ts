@@ -17,6 +17,7 @@ export interface Busy {
 export interface Answers {
   /** Lets no new connection in, with {@link untilGone} for as long as whoever asks is connected; how many there are. */
   readonly drain: Counts;
+  /** Lets go for whoever drained without that, as clients of earlier releases do. */
   readonly undrain: Nothing;
   /** Sends new connections off, whatever the guest does; how many there are. */
   readonly refuse: Counts;
@@ -50,7 +51,7 @@ type Nothing = Readonly<Record<string, never>>;
 /** A word that is sent. */
 export type Command = keyof Answers;
 
-/** What goes with a command; a daemon of another version does not know it. */
+/** What goes with a command of whoever holds the door, for as long as he is connected; a daemon of another version does not know it. */
 export const untilGone = { until: 'gone' } as const;
 /** Beside a command: without waiting for whoever is in the guest. */
 export const forced = { force: true } as const;

@@ -5,14 +5,17 @@ import type { Supervisor } from '../supervisor.ts';
 import type { Commands } from './control.ts';
 import type { DoorHold } from './door-hold.ts';
 
-/** By the word that is sent; each gives its answer. `read`: the settings as they are now. */
+/**
+ * By the word that is sent; each gives its answer. `read`: the settings as they are now. What somebody has held the door for lets go of his
+ * hold, and of nobody else's. He may ask that over another connection and then hang up; clients of an earlier release hold it by none.
+ */
 export const commandsOf = (
   supervisor: Supervisor,
   hold: DoorHold,
   read: () => SettingsRead,
 ): Commands => ({
   drain: ({ gone }) => (hold.take(gone), supervisor.doorControl.counts()),
-  undrain: () => (hold.letGo(), {}),
+  undrain: ({ gone }) => (hold.letGo(gone), {}),
   refuse: () => (supervisor.drain(true, 'refuse'), supervisor.doorControl.counts()),
   admit: () => (supervisor.drain(false, 'refuse'), {}),
   door: () => {
@@ -22,16 +25,21 @@ export const commandsOf = (
   guest: async () => ({ ...(await supervisor.lookInside()) }),
   status: () => supervisor.status(),
   keys: async () => ({ told: await supervisor.tellKeys() }),
-  gc: () => (hold.forget(), supervisor.onDemand.collect()),
+  gc: ({ gone }) => {
+    // It holds the door by itself, for as long as it must: whoever asked may be killed before it ends.
+    const collected = supervisor.onDemand.housekeeping.collect();
+    hold.letGo(gone);
+    return collected;
+  },
   trim: async () => ({ goesBack: await supervisor.onDemand.housekeeping.trim() }),
-  suspend: ({ isForced }) => supervisor.suspend(isForced).finally(() => hold.forget()),
+  suspend: ({ isForced, gone }) => supervisor.suspend(isForced).finally(() => hold.letGo(gone)),
   resume: () => ({ was: supervisor.onDemand.resume() ? 'away' : 'there' }),
-  // Whoever drained first to restart wants the door open again; it holds until the next guest is ready.
-  restart: () => {
+  restart: ({ gone }) => {
     supervisor.verdicts.forget();
     // The change may have been made a moment ago, and nobody has told of it.
     supervisor.settle(read(), startReasons.asked);
-    hold.letGo();
+    // Nobody comes in before the next guest is ready.
+    hold.letGo(gone);
     return {};
   },
 });

@@ -3,7 +3,8 @@
 /** Counts those who keep it shut, and opens it when the last of them is gone. */
 export class DoorHold {
   readonly #set: (isHeld: boolean) => void;
-  readonly #holders = new Set<AbortSignal>();
+  /** By what aborts when they are gone; undefined: all who did not say how long they are there. */
+  readonly #holders = new Set<AbortSignal | undefined>();
 
   /** `set`: lets no new connection in, or lets them in again. */
   constructor(set: (isHeld: boolean) => void) {
@@ -11,26 +12,16 @@ export class DoorHold {
   }
 
   /** Nobody is let in from now on, until `gone` aborts or it is let go; without `gone` until it is let go. */
-  take(gone: AbortSignal = new AbortController().signal): void {
+  take(gone?: AbortSignal): void {
     // His connection broke while he asked.
-    if (gone.aborted) return;
+    if (gone?.aborted === true) return;
     this.#holders.add(gone);
-    gone.addEventListener('abort', () => this.#leave(gone), { once: true });
+    gone?.addEventListener('abort', () => this.letGo(gone), { once: true });
     this.#set(true);
   }
 
-  /** Whoever held it: it is let go. */
-  letGo(): void {
-    this.forget();
-    this.#set(false);
-  }
-
-  /** It was opened otherwise: nobody holds it any more. Who held it for ever would have the next one's hold outlive him. */
-  forget(): void {
-    this.#holders.clear();
-  }
-
-  #leave(gone: AbortSignal): void {
+  /** Whoever took it with that, or all who took it without, have done what they took it for, or given it up. */
+  letGo(gone?: AbortSignal): void {
     if (this.#holders.delete(gone) && this.#holders.size === 0) this.#set(false);
   }
 }

@@ -6,7 +6,7 @@ import type { Inside } from '../../guest/agent/inside.ts';
 import { failureOf } from '../../system/failure.ts';
 import type { Answers } from '../daemon/control-protocol.ts';
 import { DayNotes } from './day-notes.ts';
-import { Housekeeping, type Collected, type HousekeepingOptions } from './housekeeping.ts';
+import { Housekeeping, type HousekeepingOptions } from './housekeeping.ts';
 import { Idleness } from './idleness.ts';
 import { heedsClients, isResting } from '../lifecycle/resting.ts';
 import { traitsOf } from '../lifecycle/phases.ts';
@@ -127,17 +127,6 @@ export class OnDemand {
       isHousekeeping: this.housekeeping.isAsked,
       isThere: traitsOf(state().phase).guest === 'there',
     });
-  }
-
-  /**
-   * As {@link Housekeeping.collect}. Whoever asked has drained the door for it. From here on it is held by the collection itself: he may be
-   * killed before that ends.
-   */
-  collect(): Promise<Collected> {
-    const collected = this.housekeeping.collect();
-    this.#options.doorControl().drain(false, 'hold');
-    this.#options.onDoor();
-    return collected;
   }
 
   /** Whether this start brings back a guest from its file, or is about to find out. */

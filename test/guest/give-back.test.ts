@@ -35,7 +35,11 @@ afterEach(() => removeTree(root));
 
 /** Runs the script in a guest of a few files, whose programs say what they were asked; the names of those that ran. */
 function tidy(
-  guest: { readonly owners: readonly string[]; readonly cachedMiB: number },
+  guest: {
+    readonly owners: readonly string[];
+    readonly cachedMiB: number;
+    readonly order?: number;
+  },
   real: readonly string[] = [],
 ) {
   const bin = join(root, 'bin');
@@ -51,6 +55,12 @@ function tidy(
   program('df', "echo '/dev/vda 100 10 90 10% /nix'");
   program('grep', 'exec /usr/bin/env -i PATH=/usr/bin:/bin grep "$@"');
   for (const name of real) symlinkSync(findProgram(name), join(bin, name));
+  const parameters = join(root, 'sys/module/page_reporting/parameters');
+  const order = join(parameters, 'page_reporting_order');
+  mkdirSync(parameters, { recursive: true });
+  if (guest.order !== undefined) writeFileSync(order, `${guest.order}\n`);
+  const during = join(root, 'during');
+  program('sleep', `read -r order <${order} && echo $1 $order >${during}`);
   const drop = join(root, 'proc/sys/vm/drop_caches');
   writeFileSync(drop, '');
   const kib = guest.cachedMiB * 1024 + 5;
@@ -61,13 +71,18 @@ function tidy(
   const { status, stdout } = spawnSync('/bin/sh', ['-c', tidyScript(root)], {
     env: { PATH: bin },
     encoding: 'utf8',
+    // The last one is closed when all that it has begun has ended.
+    stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
   });
   // stat and grep run at the same time.
   const ran = readFileSync(says, 'utf8')
     .trim()
     .split('\n')
     .filter((name) => name !== 'stat');
-  return { status, stdout, ran, dropped: readFileSync(drop, 'utf8') };
+  const orders = [during, order].map((file) =>
+    existsSync(file) ? readFileSync(file, 'utf8') : '',
+  );
+  return { status, stdout, ran, dropped: readFileSync(drop, 'utf8'), orders };
 }
 
 // Behaviour 126: Once the guest has been unused for half a minute, it frees the memory of its caches and gives back its
@@ -80,7 +95,17 @@ describe('what a guest does when nobody uses it', () => {
       stdout: '/dev/vda 100 10 90 10% /nix\n',
       dropped: '3\n',
       ran: ['grep', 'sync', 'cat', 'nix-daemon', 'df'],
+      orders: ['', ''],
     }));
+
+  test.each([
+    [9, ['40 0\n', '9\n']],
+    [13, ['40 0\n', '13\n']],
+    [0, ['', '0\n']],
+  ])('reports single pages of free memory (usual order: %d) for a while', (order, orders) => {
+    expect(tidy({ owners: ['root'], cachedMiB: 64, order }).orders).toEqual(orders);
+    expect(tidy({ owners: ['root'], cachedMiB: 63, order }).orders[1]).toBe(`${order}\n`);
+  });
 
   test('keeps what the next login needs, where there is little else', () =>
     expect(tidy({ owners: ['root'], cachedMiB: 63 })).toMatchObject({
@@ -112,6 +137,7 @@ describe('what a guest does when nobody uses it', () => {
       stdout: '',
       dropped: '',
       ran: ['grep'],
+      orders: ['', ''],
     }));
 });
 

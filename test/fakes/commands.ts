@@ -20,6 +20,7 @@ export const calm: Commands = {
   door: () => nobody,
   guest: () => ({}),
   keys: () => ({ told: true }),
+  question: () => ({}),
   status: () => ({
     version: 1,
     phase: 'ready',

@@ -5,6 +5,7 @@ export const notText: Readonly<Record<string, readonly string[]>> = {
     'guest/agent/freezer.ts#freeze',
     'guest/agent/freezer.ts#thaw',
     'guest/agent/give-back.ts#trimGuest',
+    'guest/agent/give-back.ts#reportPagesScript',
     'guest/agent/give-back.ts#tidyScript',
     'guest/agent/give-back.ts#collectScript',
     'guest/agent/give-back.ts#stopScript',

@@ -1,10 +1,16 @@
 /** Several commands at once, over control.sock: none opens a door that another one holds. */
+import { once } from 'node:events';
 import { mkdirSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { layoutOf, type Layout } from '../../src/config/layout.ts';
-import { ask, holdDoor, type DoorHeld } from '../../src/supervisor/daemon/ask-daemon.ts';
+import {
+  ask,
+  holdDoor,
+  holdQuestion,
+  type DoorHeld,
+} from '../../src/supervisor/daemon/ask-daemon.ts';
 import { openControl } from '../../src/supervisor/daemon/control.ts';
 import { commandsOf } from '../../src/supervisor/daemon/daemon-commands.ts';
 import { DoorHold } from '../../src/supervisor/daemon/door-hold.ts';
@@ -22,6 +28,8 @@ let held: boolean[];
 /** Whether the guest does what it is asked for, and when a collection ends. */
 let isWilling: boolean;
 let collectionEnds: Promise<unknown>;
+/** Aborts when whoever only asks is gone. */
+let question: AbortSignal;
 
 beforeEach(async () => {
   layout = layoutOf(mkdtempSync(join(tmpdir(), 'commands-')));
@@ -37,7 +45,7 @@ beforeEach(async () => {
   };
   const supervisor = {
     doorControl: { counts: () => nobody },
-    onDemand: { housekeeping: { collect } },
+    onDemand: { housekeeping: { collect }, question: (gone: AbortSignal) => (question = gone) },
     verdicts: { forget: () => undefined },
     settle: () => undefined,
     suspend: () => Promise.resolve({ goes: isWilling }),
@@ -118,4 +126,12 @@ test('a gc lets go as soon as the collection holds the door by itself', async ()
   expect(held).toEqual([true, false]);
   end();
   expect(await answered).toBe(true);
+});
+
+test('who only asks does so for as long as he is there', async () => {
+  const asking = await holdQuestion(layout, systemClock);
+  expect(question.aborted).toBe(false);
+  const over = once(question, 'abort');
+  asking[Symbol.dispose]();
+  await over;
 });

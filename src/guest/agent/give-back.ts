@@ -87,7 +87,7 @@ const reportsS = 40;
  * The kernel reports free memory in pieces of 2 MiB, so that each page in use keeps as much with the guest. After the caches are dropped
  * single pages count too, for as long as it takes to report them: in use that would cost more than it brings.
  */
-const reportPages = (root: string): string => `
+const reportPagesScript = (root: string): string => `
   order=${root}/sys/module/page_reporting/parameters/page_reporting_order
   if read -r usual <"$order" && [ "$usual" -gt 0 ]; then
     echo 0 >"$order"
@@ -110,7 +110,7 @@ while read -r name kib _; do
   Shmem: | Mapped:) caches=$((caches - kib)) ;;
   esac
 done <${root}/proc/meminfo
-if [ "$caches" -ge ${worthKiB} ]; then${reportPages(root)}
+if [ "$caches" -ge ${worthKiB} ]; then${reportPagesScript(root)}
   echo 3 >${root}/proc/sys/vm/drop_caches
   cat /usr/lib/openssh/sshd-* >/dev/null 2>&1
   nix-daemon --stdio </dev/null >/dev/null 2>&1

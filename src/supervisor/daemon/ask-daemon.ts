@@ -59,6 +59,18 @@ export async function holdDoor(
   return { ...(fields as Partial<Counts>), line, [Symbol.dispose]: () => line.socket.destroy() };
 }
 
+/** Says that one login from now on is only a question, as long as this process, or until that is over. */
+export async function holdQuestion(
+  layout: Layout,
+  clock: Clock,
+  signal?: AbortSignal,
+): Promise<Disposable> {
+  const request = { command: 'question', ...untilGone } as const;
+  const { line } = await exchange(layout, request, { clock, signal });
+  line.socket.unref();
+  return { [Symbol.dispose]: () => line.socket.destroy() };
+}
+
 /** The owner's own, whatever is asked: a group may have filled the other. One of an earlier release, or without a group, has one for all. */
 function socketFor({ control, ownControl }: Layout): string {
   try {

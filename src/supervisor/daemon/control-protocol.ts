@@ -40,6 +40,8 @@ export interface Answers {
   readonly gc: Collected;
   /** Whether free blocks of the guest's disk went back to the host. */
   readonly trim: { readonly goesBack: boolean };
+  /** With {@link untilGone}: until then one login is a question of ours, which is no use of the guest. */
+  readonly question: Nothing;
   readonly door: Counts & { readonly crowd?: Crowd };
   /** No field where the guest does not answer. */
   readonly guest: Partial<Inside>;

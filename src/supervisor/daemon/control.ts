@@ -23,7 +23,7 @@ export type Commands = {
 const commands = [
   ...(['drain', 'undrain', 'refuse', 'admit', 'restart', 'suspend', 'resume'] as const),
   ...(['gc', 'trim'] as const),
-  ...(['door', 'guest', 'status', 'keys'] as const),
+  ...(['door', 'guest', 'status', 'keys', 'question'] as const),
 ] satisfies readonly Command[];
 
 /** What a group that may ask this daemon may not: what deletes in the guest, moves its disk, or tells it whom to let in (SECURITY.md). */

@@ -24,6 +24,7 @@ export const commandsOf = (
   },
   guest: async () => ({ ...(await supervisor.lookInside()) }),
   status: () => supervisor.status(),
+  question: ({ gone }) => (supervisor.onDemand.question(gone), {}),
   keys: async () => ({ told: await supervisor.tellKeys() }),
   gc: ({ gone }) => {
     // It holds the door by itself, for as long as it must: whoever asked may be killed before it ends.

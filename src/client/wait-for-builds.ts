@@ -1,5 +1,6 @@
 /** What every command does that ends the guest: waits for the builds that run in it. */
 import type { Layout } from '../config/layout.ts';
+import type { DoorHeld } from '../supervisor/daemon/ask-daemon.ts';
 import type { Busy } from '../supervisor/daemon/control-protocol.ts';
 import type { CliContext } from '../command/context.ts';
 import { buildsUnknown, describeBusy, type EndOptions } from './builds-option.ts';
@@ -20,7 +21,7 @@ export async function afterBuilds<T>(
   layout: Layout,
   { now, timeout, atLimit = 'stopping anyway' }: WaitOptions,
   context: CliContext,
-  work: () => Promise<T>,
+  work: (door?: DoorHeld) => Promise<T>,
 ): Promise<T> {
   if (now === true) return work();
   const found = await findStatus(layout, context);
@@ -31,8 +32,12 @@ export async function afterBuilds<T>(
   const onBusy = (busy: Busy) => waiting(describeBusy(busy));
   const onSilent = () => waiting(buildsUnknown);
   const { clock, signal } = context;
-  return drain(layout, { clock, signal, limitMs: timeout * 1000, onBusy, onSilent }, (end) => {
-    if (end === 'limit') context.err(`Timed out; ${atLimit}.`);
-    return work();
-  });
+  return drain(
+    layout,
+    { clock, signal, limitMs: timeout * 1000, onBusy, onSilent },
+    (end, door) => {
+      if (end === 'limit') context.err(`Timed out; ${atLimit}.`);
+      return work(door);
+    },
+  );
 }

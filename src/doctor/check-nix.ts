@@ -10,6 +10,7 @@ import { listFaultsOf } from '../nix/warnings.ts';
 import { OthersFiles } from '../system/files/others-files.ts';
 import { shellWord } from '../system/shell.ts';
 import { throughDoor, type DoctorFacts } from './facts.ts';
+import { asQuestion } from './ssh/as-question.ts';
 import { checkBuild } from './check-build.ts';
 import { features } from './check-features.ts';
 import { rootsFiles, yourFiles } from './check-files.ts';
@@ -30,7 +31,7 @@ export const nixChecks = (facts: DoctorFacts): readonly Check[] => [
     dependsOn: ['door', "root's files"],
     run: throughDoor(facts, () => sshAs(facts, 'root')),
   },
-  { name: 'features', dependsOn: ['ssh as you'], run: () => features(facts) },
+  { name: 'features', dependsOn: ['ssh as you'], run: asQuestion(facts, () => features(facts)) },
   { name: 'nix', dependsOn: [], run: () => nix(facts) },
   { name: 'nix settings', dependsOn: ['nix', 'settings'], run: () => nixSettings(facts) },
   { name: 'machines line', dependsOn: ["root's files"], run: () => machinesLine(facts) },

@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import type { Finding } from './check-runner.ts';
 import type { DoctorFacts } from './facts.ts';
 import { advice, type Text, textLines } from '../system/advice.ts';
-import { Exit, Failed } from '../system/failure.ts';
+import { Exit } from '../system/failure.ts';
 import { fileToWrite } from '../command/option-values.ts';
 import {
   directoryOption,
@@ -63,23 +63,7 @@ async function findAll(
   const { lifeChecks } = await import('./check-life.ts');
   const { nixChecks } = await import('./check-nix.ts');
   const checks = [...machineChecks(facts), ...lifeChecks(facts), ...nixChecks(facts)];
-  const asking = await asQuestion(facts);
-  try {
-    return await runChecks(checks, { fix, signal: facts.context.signal, ...display });
-  } finally {
-    asking?.[Symbol.dispose]();
-  }
-}
-
-/** Its logins and its build keep no guest that would go. Undefined where no daemon knows of that. */
-async function asQuestion({ layout, context }: DoctorFacts): Promise<Disposable | undefined> {
-  const { holdQuestion } = await import('../supervisor/daemon/ask-daemon.ts');
-  try {
-    return await holdQuestion(layout, context.clock, context.signal);
-  } catch (error) {
-    if (!(error instanceof Failed)) throw error;
-    return undefined;
-  }
+  return runChecks(checks, { fix, signal: facts.context.signal, ...display });
 }
 
 /** Shows the findings to a person while they come. */

@@ -1,6 +1,7 @@
 /** What the checks of `doctor` look at, gathered once. */
 import type { Config } from '../config/config.ts';
 import type { Layout } from '../config/layout.ts';
+import { asQuestion } from './ssh/as-question.ts';
 import type { Check, CheckVerdict } from './check-runner.ts';
 import { systemPathsOf, type SystemPaths } from '../host/system-paths.ts';
 import { readSettings } from '../config/read-settings.ts';
@@ -83,7 +84,7 @@ export const unlessAway =
 
 /** A check that passes through the door, which opens for nobody while the builder is drained. */
 export const throughDoor = (facts: DoctorFacts, run: Check['run']): Check['run'] =>
-  unlessAway(facts, () => (isDrained(facts.status()) ? notLetIn : run()));
+  unlessAway(facts, () => (isDrained(facts.status()) ? notLetIn : asQuestion(facts, run)()));
 
 const notLetIn: CheckVerdict = {
   kind: 'not-asked',

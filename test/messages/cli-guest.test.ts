@@ -47,7 +47,7 @@ tells('cli-guest', {
       linesOf(['suspend', '--now'], { answers: { suspend: () => ({ goes: false }) } }),
     'a gc or trim runs in it': () =>
       linesOf(['suspend', '--now'], {
-        answers: { suspend: () => ({ goes: false, isAsked: true }) },
+        answers: { suspend: () => ({ goes: false, isHousekeeping: true }) },
       }),
     'it does not say whether it is in use': () =>
       linesOf(['suspend', '--now'], {

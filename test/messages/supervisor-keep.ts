@@ -31,7 +31,7 @@ import { placeNames } from '../../src/supervisor/status/day.ts';
 import { doorNotes } from '../../src/supervisor/status/door-status.ts';
 import { readStatus, statusUnreadable } from '../../src/supervisor/status/status.ts';
 import { leftoverStays } from '../../src/supervisor/stop/end-leftover.ts';
-import { startOver } from '../../src/supervisor/stop/end-scope.ts';
+import { endedTooEarly } from '../../src/supervisor/stop/end-scope.ts';
 import { askDeadline } from '../../src/supervisor/stop/leftovers.ts';
 import { advice } from '../../src/system/advice.ts';
 import { systemClock } from '../../src/system/time/clock.ts';
@@ -180,7 +180,7 @@ export const suspends: States = {
     const config = { memoryMiB: 4096, cpus: 2 } as Config;
     const settings = { memoryMiB: 2048, cpus: 2 };
     const saved = { ...savedFacts, identity: { ...identity, guest: '' }, settings };
-    for (const taken of [{ unfit: 'its file is damaged' }, { unfit: startOver }, saved])
+    for (const taken of [{ unfit: 'its file is damaged' }, { unfit: endedTooEarly }, saved])
       chooseGuest(taken, identity, { ...world, config });
     return notes;
   },

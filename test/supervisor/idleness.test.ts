@@ -86,13 +86,14 @@ describe('a guest that nobody uses', () => {
 
   test('does not stay longer for a login that only asks for us, but does for others beside it', async () => {
     const { at, idle, idleness, pass } = rig();
-    const asked = new AbortController();
-    idleness.question(asked.signal);
     const login = async (loggedIn: number) => {
+      const asked = new AbortController();
+      idleness.question(asked.signal);
       at.counts = { ...nobody, open: loggedIn, loggedIn };
       idleness.note(at.counts);
       await pass(5_000);
       at.counts = nobody;
+      asked.abort();
     };
     await pass(5 * minute);
     await login(1);
@@ -104,12 +105,27 @@ describe('a guest that nobody uses', () => {
     await login(2);
     await pass(9 * minute);
     expect(idle).toHaveLength(1);
-    asked.abort();
-    await login(1);
-    await pass(9 * minute);
-    expect(idle).toHaveLength(1);
     await pass(minute);
     expect(idle).toHaveLength(2);
+  });
+
+  test('believes nobody for longer than 5 minutes that he only asks', async () => {
+    const { at, clock, idle, idleness, pass } = rig();
+    const asked = new AbortController();
+    idleness.question(asked.signal);
+    await pass(5 * minute);
+    at.counts = { ...nobody, open: 1, loggedIn: 1 };
+    await pass(5_000);
+    at.counts = nobody;
+    await pass(9 * minute);
+    expect(idle).toEqual([]);
+    asked.abort();
+    at.counts = { ...nobody, open: 1, loggedIn: 1 };
+    await pass(5_000);
+    at.counts = nobody;
+    await pass(9 * minute);
+    expect(idle).toEqual([]);
+    expect(clock.pending).toBe(0);
   });
 
   test('does not stay for strangers who wait without a word of ssh, however many', async () => {

@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 import { commitSaved } from '../../src/supervisor/idle/saved-guest.ts';
 import { defaultPolicy } from '../../src/supervisor/lifecycle/backoff.ts';
 import type { Phase } from '../../src/supervisor/lifecycle/state.ts';
-import { startOver } from '../../src/supervisor/stop/end-scope.ts';
+import { endedTooEarly } from '../../src/supervisor/stop/end-scope.ts';
 import { Supervisor } from '../../src/supervisor/supervisor.ts';
 import { identify } from '../../src/system/process/process.ts';
 import { World } from '../model/world.ts';
@@ -49,7 +49,7 @@ function daemonOf({ layout, config, clock }: World, onLog: (event: string) => vo
 }
 
 test.each([
-  ['was whole', () => undefined, startOver],
+  ['was whole', () => undefined, endedTooEarly],
   [
     'was damaged',
     ({ layout }: World) => writeFileSync(layout.memory, 'other'),

@@ -345,7 +345,7 @@ test('stays while somebody waits for what it does for him, unless it is sent awa
   await using world = await World.make();
   const { supervisor, phases, until: reaches } = await rig(world);
   Object.defineProperty(supervisor.onDemand.housekeeping, 'isAsked', { value: true });
-  expect(await supervisor.suspend()).toEqual({ goes: false, isAsked: true });
+  expect(await supervisor.suspend()).toEqual({ goes: false, isHousekeeping: true });
   expect(phases.at(-1)).toBe('ready');
   expect(await supervisor.suspend(true)).toEqual({ goes: true });
   await reaches('away');

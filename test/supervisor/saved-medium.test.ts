@@ -58,7 +58,7 @@ beforeEach(() => {
   mkdirSync(layout.state);
   writeFileSync(layout.disk, 'the disk');
   writeFileSync(layout.unfinishedMemory, 'the memory');
-  medium.flushed.length = 0;
+  medium.flushed.length = medium.awaited.length = 0;
   medium.broken = undefined;
 });
 afterEach(() => removeTree(layout.root));
@@ -76,7 +76,7 @@ test('the name of the file that says that a trial begins is on the medium before
   expect(inodes()).toContain(inodeOf(layout.state));
 });
 
-test('file and disk are on the medium before all else has to wait for them, and what cannot be is left to the commit', async () => {
+test('file and disk can be brought onto the medium while all else goes on; what cannot be is left to the commit', async () => {
   await writeOut(layout);
   expect(medium.awaited).toEqual([layout.unfinishedMemory, layout.disk].map(inodeOf));
   rmSync(layout.unfinishedMemory);

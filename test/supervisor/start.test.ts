@@ -57,3 +57,11 @@ test('boots.jsonl has the starts that boot their guest, and none that goes on fr
   expect(await begin()).toMatchObject({ took: other, resumed: undefined });
   expect(boots()).toEqual(['prepared', 'prepared']);
 });
+
+test('boots.jsonl has also the starts that fail before they have a plan', async () => {
+  await using world = await World.make();
+  writeProgram(world);
+  world.spoil();
+  await expect(oneStart(world, fourth)).rejects.toThrow();
+  expect(bootsIn(readFileSync(world.layout.boots, 'utf8'))).toHaveLength(1);
+});

@@ -31,6 +31,13 @@ vi.mock('../../src/supervisor/disk/disk-room.ts', async (original) => ({
   hasRoom: (_: string, bytes: number) => disk.free >= bytes,
 }));
 
+/** What it takes to bring a guest onto the medium. */
+const medium = vi.hoisted(() => ({ takes: Promise.resolve() }));
+vi.mock('../../src/supervisor/idle/saved-guest.ts', async (original) => ({
+  ...(await original<typeof import('../../src/supervisor/idle/saved-guest.ts')>()),
+  writeOut: () => medium.takes,
+}));
+
 let layout: Layout;
 beforeEach(() => {
   layout = layoutOf(mkdtempSync(join(tmpdir(), 'suspending-')));
@@ -39,6 +46,7 @@ beforeEach(() => {
 });
 afterEach(() => {
   disk.free = Infinity;
+  medium.takes = Promise.resolve();
   removeTree(layout.root);
 });
 
@@ -195,12 +203,23 @@ test.each([
 // suspend is a trial: the guest is resumed at once and, if nobody needs it, suspended again. After two failed suspends
 // or resumes in a row, the guest is stopped instead of suspended. By itself, this ends after a day if resuming has
 // worked before, and otherwise with the next upgrade of QEMU or of the host's system.
-test('the first one goes again when it has come back', async () => {
-  const { events, scope, suspending, suspend } = rig();
-  await suspend();
-  suspending.noteReady(scope);
-  expect(events.slice(2)).toEqual([{ type: 'rest', why, keeps: true }]);
-});
+test.each([
+  ['nobody is there', {}, false, true],
+  ['strangers are there', { held: 1, open: 1 }, false, true],
+  ['a client of ssh waits', { held: 1 }, true, false],
+  ['somebody has logged in', { open: 1, loggedIn: 1 }, false, false],
+])(
+  'the first one goes again when it has come back and %s: %o',
+  async (_what, counts, hasWaiting, goes) => {
+    const odd: { counts?: object } = {};
+    const { doorControl, events, scope, suspending, suspend } = rig(odd);
+    await suspend();
+    odd.counts = counts;
+    doorControl.hasWaiting = hasWaiting;
+    suspending.noteReady(scope);
+    expect(events.slice(2)).toEqual(goes ? [{ type: 'rest', why, keeps: true }] : []);
+  },
+);
 
 test.each([
   ['wants it to stay', (suspending: Suspending) => suspending.stay()],
@@ -378,6 +397,35 @@ test('whoever ends the guest at once waits for nothing of it, and for a guest th
     await settled;
     expect(events).toEqual([]);
     ended();
+  }
+});
+
+test('whoever ends the guest waits for one that is being brought onto the medium, unless he ends it at once', async () => {
+  for (const isForced of [true, false]) {
+    const clock = new FakeClock();
+    let written = (): void => undefined;
+    medium.takes = new Promise((resolve) => (written = resolve));
+    const force = new AbortController();
+    let left = (): void => undefined;
+    const leaves = new Promise<void>((resolve) => (left = resolve));
+    const { suspending, suspend, events, scope } = rig({ clock, leave: () => left() });
+    const suspended = suspend();
+    await leaves;
+    let isSettled = false;
+    const settled = suspending.settle(force.signal).then(() => (isSettled = true));
+    await clock.advance(10_000);
+    expect([isSettled, events, scope.signal.aborted, readSaved(layout)]).toEqual([
+      false,
+      [],
+      true,
+      undefined,
+    ]);
+    if (isForced) force.abort();
+    else written();
+    await settled;
+    written();
+    await suspended;
+    expect(readSaved(layout)).toMatchObject({ resumes: 0 });
   }
 });
 

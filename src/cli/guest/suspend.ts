@@ -3,7 +3,7 @@ import type { Layout } from '../../config/layout.ts';
 import { type Answers, type Busy, forced } from '../../supervisor/daemon/control-protocol.ts';
 import { noDaemon } from '../../supervisor/daemon/no-daemon.ts';
 import type { Status } from '../../supervisor/status/status-schema.ts';
-import { Exit, Failed, type Failure } from '../../system/failure.ts';
+import { Failed } from '../../system/failure.ts';
 import { layoutFor, type CliContext, type DirectoryOption } from '../../command/context.ts';
 import { saying } from '../../command/announce-slow.ts';
 import { describeBusy, type EndOptions } from '../../client/builds-option.ts';
@@ -11,7 +11,15 @@ import { afterBuilds } from '../../client/wait-for-builds.ts';
 import { advice, ours } from '../../system/advice.ts';
 import { traitsOf } from '../../supervisor/lifecycle/phases.ts';
 import { isYes } from '../../command/ask.ts';
-import { ask } from '../../supervisor/daemon/ask-daemon.ts';
+import { ask, type DoorHeld } from '../../supervisor/daemon/ask-daemon.ts';
+import {
+  somebodyIsIn,
+  housekeeping,
+  guestDoesNotSay,
+  stillResuming,
+  buildCame,
+  doesNotGo,
+} from './suspend-failures.ts';
 import { until } from '../../system/time/wait.ts';
 import { findStatus } from '../../client/found.ts';
 
@@ -26,7 +34,9 @@ export async function runSuspend(options: SuspendOptions, context: CliContext): 
   const atLimit =
     options.force === true ? 'suspending the guest anyway' : 'the guest keeps running';
   const waiting = { ...options, atLimit };
-  await afterBuilds(layout, waiting, context, () => send(layout, options, context));
+  await afterBuilds(layout, waiting, context, (door) =>
+    send(layout, { ...options, door }, context),
+  );
   const after = await saying('Waiting for the guest to be suspended or to stop.', context, () =>
     untilGone(layout, context),
   );
@@ -53,14 +63,18 @@ export interface SuspendOptions extends DirectoryOption, EndOptions {
 /** Has the daemon send the guest away; where somebody is in it, a person is asked first. Failed where it stays. */
 async function send(
   layout: Layout,
-  { force = false }: Pick<SuspendOptions, 'force'>,
+  { force = false, door }: Pick<SuspendOptions, 'force'> & { readonly door?: DoorHeld | undefined },
   context: CliContext,
 ): Promise<void> {
-  const { goes, inUse, isSilent, isComing, isAsked } = await answerTo(layout, force, context);
+  const { goes, inUse, isSilent, isComing, isHousekeeping } = await answerTo(
+    layout,
+    { force, door },
+    context,
+  );
   if (goes === true) return;
   if (isComing === true) throw new Failed(stillResuming);
   if (isSilent === true) throw new Failed(guestDoesNotSay);
-  if (isAsked === true) throw new Failed(housekeeping);
+  if (isHousekeeping === true) throw new Failed(housekeeping);
   if (inUse === undefined) throw new Failed(buildCame);
   const canAsk = process.stdin.isTTY && context.isTTY;
   if (!canAsk || !(await isYes(suspendAnyway(inUse), context)))
@@ -86,13 +100,13 @@ async function untilBack(layout: Layout, { clock, signal }: CliContext): Promise
 /** The daemon's answer. A guest that has only just booted is asked again until its agent has started, one that is resumed until it is back. */
 async function answerTo(
   layout: Layout,
-  force: boolean,
+  { force, door }: { readonly force: boolean; readonly door: DoorHeld | undefined },
   { clock, signal }: CliContext,
 ): Promise<Partial<Answers['suspend']>> {
   let answer: Partial<Answers['suspend']> = {};
   const asked = { clock, signal, everyMs: 250 };
   const isNot = (what: 'isComing' | 'isSilent') => async () => {
-    answer = await ask(layout, 'suspend', clock, signal, force ? forced : {});
+    answer = await ask(layout, 'suspend', clock, signal, { ...(force && forced), by: door });
     return answer[what] !== true;
   };
   await until(isNot('isComing'), { ...asked, timeoutMs: resumeMs });
@@ -159,45 +173,3 @@ async function untilGone(
   if (end !== 'held' && !seen.isComing) throw new Failed(doesNotGo);
   return seen.away;
 }
-
-const somebodyIsIn = (who: string): Failure => ({
-  kind: 'guest-in-use',
-  message: `${who}, so the guest keeps running.`,
-  hint: advice`To wait until they are done: ${ours('suspend')}. To interrupt them: ${ours('suspend', '--now --force')}`,
-  exit: Exit.temporary,
-});
-
-const housekeeping: Failure = {
-  kind: 'guest-in-use',
-  message: 'A `gc` or `trim` is still running, so the guest keeps running.',
-  hint: advice`Try again when that is done: ${ours('suspend')}. To interrupt it: ${ours('suspend', '--now --force')}`,
-  exit: Exit.temporary,
-};
-
-const guestDoesNotSay: Failure = {
-  kind: 'guest-not-ready',
-  message: 'The guest does not say whether builds are running in it, so it keeps running.',
-  hint: advice`Its agent is not running, or does not answer: see ${ours('status')}. To stop the guest anyway: ${ours('suspend', '--now --force')}`,
-  exit: Exit.temporary,
-};
-
-const stillResuming: Failure = {
-  kind: 'guest-resuming',
-  message: 'The guest is still being resumed, so it keeps running.',
-  hint: advice`To wait until it is back: ${ours('wait')}. Then try again: ${ours('suspend')}`,
-  exit: Exit.temporary,
-};
-
-const buildCame: Failure = {
-  kind: 'guest-wanted',
-  message: 'A build is waiting for the guest, so it keeps running.',
-  hint: advice`Try again when the build is done: ${ours('suspend')}`,
-  exit: Exit.temporary,
-};
-
-const doesNotGo: Failure = {
-  kind: 'guest-does-not-go',
-  message: 'The guest did not shut down within 60 s.',
-  hint: advice`To see why: ${ours('status')}, or ${ours('console')}`,
-  exit: Exit.temporary,
-};

@@ -17,7 +17,7 @@ export interface Busy {
 export interface Answers {
   /** Lets no new connection in, with {@link untilGone} for as long as whoever asks is connected; how many there are. */
   readonly drain: Counts;
-  /** Lets go for whoever drained without that, as clients of earlier releases do. */
+  /** Lets go of what was drained without {@link untilGone}, as clients of earlier releases do. */
   readonly undrain: Nothing;
   /** Sends new connections off, whatever the guest does; how many there are. */
   readonly refuse: Counts;
@@ -33,14 +33,14 @@ export interface Answers {
     readonly isSilent?: true;
     readonly isComing?: true;
     /** Somebody waits for a `gc` or `trim`. */
-    readonly isAsked?: true;
+    readonly isHousekeeping?: true;
   };
   readonly resume: { readonly was: 'away' | 'there' };
   /** How the collection of old store paths went; it takes as long as it takes. */
   readonly gc: Collected;
   /** Whether free blocks of the guest's disk went back to the host. */
   readonly trim: { readonly goesBack: boolean };
-  /** With {@link untilGone}: until then one login is a question of ours, which is no use of the guest. */
+  /** With {@link untilGone}: for as long as whoever asks is connected, one login is a question of ours, which is no use of the guest. */
   readonly question: Nothing;
   readonly door: Counts & { readonly crowd?: Crowd };
   /** No field where the guest does not answer. */

@@ -20,7 +20,7 @@ export class DoorHold {
     this.#set(true);
   }
 
-  /** Whoever took it with that, or all who took it without, have done what they took it for, or given it up. */
+  /** The one who took it with this signal, or without one all who did so, are done with it. */
   letGo(gone?: AbortSignal): void {
     if (this.#holders.delete(gone) && this.#holders.size === 0) this.#set(false);
   }

@@ -87,10 +87,10 @@ export class Housekeeping {
     return this.#asked > 0;
   }
 
-  /** Has all that is done in the guest end, whoever asked for it, since the guest goes. Failed `guest-in-use` where it does not. */
+  /** The guest goes: nothing more is begun in it, a collection is ended, and nobody waits for the rest. Failed `guest-in-use` where a collection does not end. */
   async end(): Promise<void> {
     const { clock, signal } = this.#options;
-    this.#going.abort(new Error('the guest goes'));
+    this.#going.abort(new Failed(guestNotReady));
     this.#going = new AbortController();
     this.#collection?.collecting.stop(0);
     const late = () => guestBusy;
@@ -114,7 +114,7 @@ export class Housekeeping {
 
   /** Gives free blocks back to the host; whether the disk takes them. Failed `guest-not-ready`, or as the agent. */
   trim(): Promise<boolean> {
-    return this.#asAsked(() => trimGuest(this.#agent, this.#options.signal));
+    return this.#asAsked(() => trimGuest(this.#agent, this.#whileItStays));
   }
 
   /** Whether it has blocks to give back now. */
@@ -149,8 +149,9 @@ export class Housekeeping {
     try {
       await work();
     } catch (error) {
-      if (error instanceof Failed) this.#options.log('warn', event, { failure: error.failure });
-      else if (!signal.aborted) throw error;
+      if (signal.aborted) return;
+      if (!(error instanceof Failed)) throw error;
+      this.#options.log('warn', event, { failure: error.failure });
     }
   }
 

@@ -33,6 +33,8 @@ const calmWakes = 12;
 const soonMs = 10_000;
 /** Between two questions what presses: on a Mac each costs a process. */
 const pressureEveryMs = 30_000;
+/** Longer than any check of `doctor`: whoever has it stand still has asked. */
+const questionMs = 5 * 60_000;
 /** A guest that does not say whether it builds is asked again so much later. */
 const askAgainMs = 60_000;
 
@@ -68,11 +70,17 @@ export class Idleness {
     if (loggedIn > this.#questions) this.use();
   }
 
-  /** Until `gone` aborts one of those who have logged in asks something for us, which is no use of the guest. */
+  /** Until `gone` aborts, and not for ever, one of those who have logged in asks something for us, which is no use of the guest. */
   question(gone: AbortSignal): void {
     if (gone.aborted) return;
     this.#questions++;
-    gone.addEventListener('abort', () => this.#questions--, { once: true });
+    const end = () => {
+      cancel();
+      gone.removeEventListener('abort', end);
+      this.#questions--;
+    };
+    const cancel = this.#options.clock.after(questionMs, end);
+    gone.addEventListener('abort', end);
   }
 
   /** It is used, now. */

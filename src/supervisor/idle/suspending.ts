@@ -13,8 +13,10 @@ import { obstacle, obstacleTo, type SuspendObstacle } from './suspend-obstacle.t
 import { Trials } from '../suspend/trials.ts';
 import type { GivenUp } from '../suspend/suspend-trial.ts';
 
-/** One that hears goes on within 0.4 s; what is at its end has ended its VM process after 4 s. */
+/** One that hears goes on within 0.4 s. */
 const settleMs = 5_000;
+/** Its VM process ends within 4 s; then gigabytes may have to be brought onto the medium, which is all that is left of the guest. */
+const commitMs = 20_000;
 
 export interface SuspendingOptions extends SavingOptions {
   readonly scope: () => Scope | undefined;
@@ -24,7 +26,9 @@ export interface SuspendingOptions extends SavingOptions {
 
 export class Suspending {
   readonly #options: SuspendingOptions;
-  #job: { readonly abort: AbortController; readonly done: Promise<void> } | undefined;
+  #job:
+    | { readonly scope: Scope; readonly abort: AbortController; readonly done: Promise<void> }
+    | undefined;
   /** It goes again when its trial is over. */
   #tries: Rest | undefined;
   readonly #trials: Trials;
@@ -96,7 +100,7 @@ export class Suspending {
       log('info', 'suspend-tried', { basis });
       dispatch({ type: 'wanted', why: startReasons.trial, isTrial: true });
     });
-    this.#job = { abort, done };
+    this.#job = { scope, abort, done };
   }
 
   /** It runs on, unless its VM process is at its end already. */
@@ -105,15 +109,16 @@ export class Suspending {
   }
 
   /**
-   * The same, for whoever ends the guest: resolves when nothing of it goes on, or when it is no use to wait. A guest that does not hear has
-   * its VM process ended, by which this ends as well.
+   * The same, for whoever ends the guest: resolves when nothing of it goes on, when it is no use to wait, or when `now` aborts. A guest that
+   * does not hear has its VM process ended, by which this ends as well; one whose VM process has ended is about to be safe.
    */
   async settle(now: AbortSignal): Promise<void> {
     this.#cancel();
-    const { done } = this.#job ?? {};
-    if (done === undefined) return;
-    const { clock } = this.#options;
-    const inTime = { clock, signal: now, timeoutMs: settleMs, late: () => guestInUse };
+    if (this.#job === undefined) return;
+    const { done, scope } = this.#job;
+    // Past the point of no return its start is over.
+    const timeoutMs = scope.signal.aborted ? commitMs : settleMs;
+    const inTime = { clock: this.#options.clock, signal: now, timeoutMs, late: () => guestInUse };
     await within(() => done, inTime).catch(() => undefined);
   }
 
@@ -136,8 +141,9 @@ export class Suspending {
     } else if (guest !== undefined) this.#trials.countCutShort(guest.keeping.basis);
     const why = this.#tries;
     this.#tries = undefined;
-    const { held, opening, open } = doorControl().counts();
-    if (why !== undefined && held + opening + open === 0) this.rest(why);
+    const { opening, entering, loggedIn } = doorControl().counts();
+    const isWanted = doorControl().hasWaiting || opening + entering + loggedIn > 0;
+    if (why !== undefined && !isWanted) this.rest(why);
   }
 
   /** What has happened: whoever ends the guest, wants another, or sends it away during its trial, has asked for no trial. */
@@ -159,7 +165,9 @@ export class Suspending {
       log('info', 'guest-saved', { ...saved, ms });
       return { type: 'suspended', saved };
     } catch (error) {
-      return this.#whatIsLeft(scope, failureOf(error), signal);
+      const failure = failureOf(error);
+      log('info', 'guest-not-saved', { failure });
+      return this.#whatIsLeft(scope, failure, signal);
     }
   }
 

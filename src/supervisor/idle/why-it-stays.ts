@@ -23,6 +23,6 @@ export function whyItStays(asked: Asked): Omit<Answers['suspend'], 'goes'> | und
   if (isForced) return undefined;
   const inUse = { loggedIn: counts.loggedIn + counts.entering, builds };
   if (inUse.loggedIn + (builds ?? 0) > 0) return { inUse };
-  if (isHousekeeping) return { isAsked: true };
+  if (isHousekeeping) return { isHousekeeping: true };
   return builds === undefined && isThere ? { isSilent: true } : undefined;
 }

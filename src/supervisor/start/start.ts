@@ -15,7 +15,11 @@ import { prepareStart, type Prepared, type StartContext } from './prepare-start.
 
 /** Launches network and VM and connects to the VM's control channel. Rejects with Failed, or when the scope ends. */
 export async function start(context: StartContext, scope: Scope): Promise<AttachedVm> {
-  const prepared = await prepareStart(context, scope);
+  const prepared = await prepareStart(context, scope).catch((error: unknown) => {
+    // It would have booted, unless it had taken a guest's file.
+    if (scope.running.saved === undefined) scope.recordBoot();
+    throw error;
+  });
   const { planned } = prepared;
   scope.running.guest = planned;
   if (planned.resumed !== undefined) {

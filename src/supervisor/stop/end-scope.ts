@@ -62,9 +62,9 @@ export class Ends {
     if (guest !== undefined) this.#unresumed = undefined;
     else if (unresumed !== undefined) this.#unresumed = unresumed;
     else if (saved !== undefined) {
-      this.#unresumed = { unfit: startOver };
+      this.#unresumed = { unfit: endedTooEarly };
       // There may be no start after this one.
-      this.#options.log('info', 'guest-not-resumed', { why: startOver });
+      this.#options.log('info', 'guest-not-resumed', { why: endedTooEarly });
     }
   }
 }
@@ -98,4 +98,4 @@ async function endScope(
 }
 
 /** Why a guest is not resumed that was taken from its file by a start which did not come to its plan. */
-export const startOver = 'the start that was to resume it ended too early';
+export const endedTooEarly = 'the start that was to resume it ended too early';

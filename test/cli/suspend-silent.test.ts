@@ -114,3 +114,18 @@ test('fails where it never says', async () => {
     failure: { kind: 'guest-not-ready', exit: 75 },
   });
 });
+
+test('asks by the connection that holds the door: nobody waits there while a person thinks about it', async () => {
+  const seen: (AbortSignal | undefined)[] = [];
+  const note = <T>(gone: AbortSignal | undefined, answer: T) => (seen.push(gone), answer);
+  const inUse = { loggedIn: 1, builds: 0 };
+  await suspendAt({
+    status: () => ready,
+    drain: ({ gone }) => note(gone, nobody),
+    suspend: ({ gone }) => note(gone, { goes: false, inUse }),
+  }).catch(() => undefined);
+  const [drained, asked] = seen;
+  expect(drained).toBeDefined();
+  expect(asked).toBe(drained);
+  expect(asked?.aborted).toBe(true);
+});

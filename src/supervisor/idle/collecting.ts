@@ -26,9 +26,6 @@ export class Collecting {
   #isOver = false;
   #dueAt = Infinity;
   #cancel: () => void = () => undefined;
-  #settle: () => void = () => undefined;
-  /** Resolves when it has ended, or could not be ended. */
-  readonly over = new Promise<void>((resolve) => (this.#settle = resolve));
 
   constructor(options: CollectingOptions) {
     this.#options = options;
@@ -64,7 +61,6 @@ export class Collecting {
     } finally {
       this.#isOver = true;
       this.#cancel();
-      this.#settle();
     }
   }
 

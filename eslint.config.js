@@ -5,6 +5,7 @@ import { sizes } from './scripts/size-rules.js';
 const guarded = {
   'src/system/process/child.ts': ['execa', 'tree-kill'],
   'src/system/process/session.ts': ['node:child_process'],
+  'src/system/process/copy.ts': ['node:child_process'],
   'src/system/process/filter.ts': ['execa'],
   'src/system/lock/flock.ts': ['node:child_process'],
   'src/system/lock/lock.ts': ['proper-lockfile'],

@@ -6,7 +6,7 @@ import { unreachable } from '../../src/image/mirror/mirror-failure.ts';
 import { proxyUnreachable } from '../../src/image/http/proxy-tunnel.ts';
 import { broken } from '../../src/image/tree/decompress.ts';
 import { failureOf, type Failure } from '../../src/system/failure.ts';
-import { notSaved } from '../../src/vm/qemu/saved-memory.ts';
+import { notSaved } from '../../src/vm/qemu/memory-failures.ts';
 import { qmpRefused } from '../../src/vm/qemu/qmp.ts';
 import { vfkitAway, vfkitRefused } from '../../src/vm/vfkit/rest-api.ts';
 import { explainVfkit } from '../../src/vm/vfkit/vfkit-exit.ts';

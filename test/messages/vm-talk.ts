@@ -4,12 +4,13 @@ import { hyperkitStuck, noConsole } from '../../src/vm/hyperkit/hyperkit-control
 import { noForward } from '../../src/vm/qemu/qemu-control.ts';
 import { qmpClosed, qmpRefused, qmpSilent } from '../../src/vm/qemu/qmp.ts';
 import {
+  notFed,
   notHalted,
   notLoaded,
   notResumed,
   notSaved,
   notSavedWithin,
-} from '../../src/vm/qemu/saved-memory.ts';
+} from '../../src/vm/qemu/memory-failures.ts';
 import { endless, vfkitAway, vfkitRefused, vfkitSilent } from '../../src/vm/vfkit/rest-api.ts';
 import { vfkitFailed, vfkitStopped, vfkitStuck } from '../../src/vm/vfkit/vfkit-control.ts';
 import type { States } from './tell.ts';
@@ -26,9 +27,10 @@ export const qemuTalk: States = {
   'it cannot save the guest': () => notSaved('No space left on device'),
   'it cannot save the guest, and says nothing': () => notSaved(undefined),
   'it saves the guest too slowly': () => notSavedWithin(60_000),
-  'the guest does not go on after that': notResumed,
+  'the guest does not go on after that': () => notResumed(5_000),
   'the guest cannot be paused for that': () => notHalted('io-error'),
   'it does not take the saved guest': () => notLoaded('shutdown'),
+  'the saved guest cannot be read': () => notFed('cat: read error: Input/output error'),
 };
 
 export const hyperkitTalk: States = {

@@ -14,7 +14,7 @@ import {
   notResumed as notHeld,
   notSaved,
   notSavedWithin,
-} from '../../src/vm/qemu/saved-memory.ts';
+} from '../../src/vm/qemu/memory-failures.ts';
 import {
   countCutShort,
   givenUp,
@@ -124,7 +124,7 @@ test.each([
 test.each([
   lost(notSaved('w')),
   lost(notSavedWithin(5)),
-  lost(notHeld()),
+  lost(notHeld(5_000)),
   lost(notLoaded('w')),
   lost(vmExited('qemu', { kind: 'exited', code: 1 }, undefined, [])),
 ])('%s says something of the way', (_, failure) => {

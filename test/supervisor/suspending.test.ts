@@ -13,7 +13,7 @@ import type { Scope } from '../../src/supervisor/scope.ts';
 import type { Event } from '../../src/supervisor/lifecycle/state.ts';
 import { readTrial, trialOf } from '../../src/supervisor/suspend/suspend-trial.ts';
 import { Suspending } from '../../src/supervisor/idle/suspending.ts';
-import { notSaved } from '../../src/vm/qemu/saved-memory.ts';
+import { notSaved } from '../../src/vm/qemu/memory-failures.ts';
 import { systemClock, type Clock } from '../../src/system/time/clock.ts';
 import { Failed } from '../../src/system/failure.ts';
 import type { SaveOptions } from '../../src/vm/vm-driver.ts';

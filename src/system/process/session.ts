@@ -40,25 +40,29 @@ export function spawnSession(what: Launch, output: string, extra: readonly numbe
     return { pid: process.pid, ended: endOfChild(process), unref: () => process.unref() };
   } catch (error) {
     // Some of what the system refuses is thrown, and the rest is told by an event.
-    const ended = Promise.resolve<ExitStatus>({ kind: 'not-started', reason: reasonIn(error) });
+    const ended = Promise.resolve(notStarted(error));
     return { pid: undefined, ended, unref: () => undefined };
   } finally {
     closeSync(fd);
   }
 }
 
-const endOfChild = (process: ChildProcess): Promise<ExitStatus> =>
+/** Settles once, never rejects. */
+export const endOfChild = (process: ChildProcess): Promise<ExitStatus> =>
   new Promise((resolve) => {
     process.once('exit', (code, signal) =>
       resolve(
         signal === null ? { kind: 'exited', code: code ?? 0 } : { kind: 'signalled', signal },
       ),
     );
-    process.once('error', (error) => resolve({ kind: 'not-started', reason: reasonIn(error) }));
+    process.once('error', (error) => resolve(notStarted(error)));
   });
 
-const reasonIn = (error: unknown): string =>
-  errorCode(error) ?? (error instanceof Error ? error.message : String(error));
+/** The end of a program that could not be begun, by what Node said of it. */
+export const notStarted = (error: unknown): ExitStatus => ({
+  kind: 'not-started',
+  reason: errorCode(error) ?? (error instanceof Error ? error.message : String(error)),
+});
 
 /** The launch, made to hold a lock file: on Linux by flock(1) as exec wrapper, on macOS by an inherited descriptor. */
 export function withLock(

@@ -4,13 +4,19 @@
  */
 import type { Clock } from '../../system/time/clock.ts';
 import { within } from '../../system/time/deadline.ts';
-import { Exit, Failed, failureOf, type Failure } from '../../system/failure.ts';
+import { Failed, failureOf } from '../../system/failure.ts';
 import { fieldsOf } from '../../system/socket/json-lines.ts';
-import { quoted } from '../../system/plain-text.ts';
 import type { VmMemory, SaveOptions } from '../vm-driver.ts';
+import {
+  halted,
+  notHalted,
+  notLoaded,
+  notResumed,
+  notSaved,
+  notSavedWithin,
+} from './memory-failures.ts';
 import { MemoryStream } from './memory-stream.ts';
 import type { Qmp } from './qmp.ts';
-import { advice, asSentence, ours } from '../../system/advice.ts';
 
 type Talk = Pick<Qmp, 'execute'>;
 
@@ -45,8 +51,8 @@ export class QemuMemory implements VmMemory {
         // It may have been taken back meanwhile.
         inTime.throwIfAborted();
         await this.#qmp.execute('migrate', { uri: stream?.uri ?? `file:${path}` }, inTime);
-        await this.#untilSaved(inTime);
-        await stream?.written;
+        // Where the file cannot be written, that says more than QEMU does.
+        await Promise.all([stream?.written, this.#untilSaved(inTime)]);
       };
       const late = () => notSavedWithin(timeoutMs);
       await within(write, { clock: this.#clock, timeoutMs, signal, late });
@@ -116,7 +122,7 @@ export class QemuMemory implements VmMemory {
         await this.#clock.sleep(backEveryMs, inTime);
       }
     };
-    const late = notResumed;
+    const late = () => notResumed(backMs);
     try {
       await within(ask, { clock: this.#clock, timeoutMs: backMs, late });
     } catch (error) {
@@ -131,45 +137,3 @@ const ended: ReadonlySet<unknown> = new Set(['failed', 'cancelled', 'cancelling'
 
 /** States in which it stands still for our sake. */
 const betweenFiles: ReadonlySet<unknown> = new Set(['paused', 'finish-migrate', 'postmigrate']);
-
-/** `why`: QEMU's own words, whatever they are. */
-export const notSaved = (why: unknown): Failure => ({
-  kind: 'guest-not-saved',
-  message: `QEMU could not suspend the guest: ${asSentence(quoted(why) ?? 'no reason given')}`,
-  hint: 'Check that the disk of the state directory has enough free space.',
-  exit: Exit.unavailable,
-  suspendFault: true,
-});
-
-export const notSavedWithin = (ms: number): Failure => ({
-  ...notSaved(`it took longer than ${Math.round(ms / 1000)} s`),
-  hint: advice`The disk of the state directory is too slow or too busy. To stop an unused guest instead: ${ours('configure', '--idle stop')}`,
-});
-
-export const notResumed = (): Failure =>
-  halted(`QEMU did not resume it within ${backMs / 1000} s.`);
-
-const halted = (why: string): Failure => ({
-  kind: 'guest-halted',
-  message: `The guest was paused to be suspended and cannot be resumed: ${why}`,
-  hint: 'The guest is stopped and booted again.',
-  exit: Exit.unavailable,
-  deaf: 'dead',
-  suspendFault: true,
-});
-
-export const notHalted = (state: unknown): Failure => ({
-  kind: 'guest-not-halted',
-  message: `Cannot pause the guest to suspend it: QEMU is in state ${quoted(state) ?? 'unknown'}.`,
-  hint: advice`See: ${ours('status')}`,
-  exit: Exit.temporary,
-});
-
-/** `state`: QEMU's own name for it. */
-export const notLoaded = (state: unknown): Failure => ({
-  kind: 'guest-not-loaded',
-  message: `QEMU could not load the suspended guest: it is in state ${quoted(state) ?? 'unknown'}.`,
-  hint: 'The guest is booted instead.',
-  exit: Exit.unavailable,
-  suspendFault: true,
-});

@@ -4,7 +4,7 @@ import { connect, createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { aims, stepOf } from './aimed.ts';
+import { aims, nextAim, stepOf, type Aim } from './aimed.ts';
 import { Relay } from './relay.ts';
 import { resumeSteps, suspendSteps } from './suspends.ts';
 import { WatchedLog } from './watched-log.ts';
@@ -16,6 +16,23 @@ test('so many builds come in each step: two in a round, of which a resume has th
   const rounds = (step: string) => all.filter((aim) => aim.step === step).length;
   for (const step of resumeSteps) expect(rounds(step)).toBe(20);
   for (const step of suspendSteps) expect(rounds(step)).toBe(step === 'phase.away' ? 0 : 10);
+});
+
+test('a step that was missed is aimed at again, so often at most', () => {
+  const cameIn = (step: string, count: number) =>
+    Array.from({ length: count }, () => ({ step, end: 0, tookMs: 1 }));
+  const enough = suspendSteps.flatMap((step) => cameIn(step, 3));
+  expect(nextAim(enough, [], 3)).toBeUndefined();
+  const missed = 'suspend-step.written';
+  const few = enough.filter(({ step }) => step !== missed);
+  const aim: Aim = { step: missed, afterMs: [1, 2, 3] };
+  expect(nextAim([...few, ...cameIn(missed, 2)], [], 3)).toEqual(aim);
+  const again = Array.from({ length: 5 }, () => aim);
+  expect(nextAim(few, again, 3)).toEqual(aim);
+  expect(nextAim(few, [...again, aim], 3)).toBeUndefined();
+  // The one with the fewest comes first.
+  const without = few.filter(({ step }) => step !== 'guest-saved');
+  expect(nextAim([...without, ...cameIn(missed, 1)], [], 3)?.step).toBe('guest-saved');
 });
 
 const line = (at: number, event: string, fields: object = {}) => ({

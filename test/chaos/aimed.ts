@@ -9,25 +9,42 @@ import type { Relay } from './relay.ts';
 import { begins, resumeSteps, suspendSteps } from './suspends.ts';
 import type { WatchedLog } from './watched-log.ts';
 
-/** Two builds: one comes as the step begins, the other somewhat later; in a resume the first is who wakes the guest. */
+/** Builds: the first comes as the step begins, the others somewhat later; in a resume the first is who wakes the guest. */
 export interface Aim {
   readonly step: string;
-  /** After the step's line was seen. */
-  readonly afterMs: number;
+  /** Of each but the first, after the step's line was seen. */
+  readonly afterMs: readonly number[];
 }
 
-/** As many rounds as have at least so many builds come in each step; all steps in turn. */
+/** As many rounds of two builds as have so many come in each step, where the step lasts; all steps in turn. */
 export function aims(seed: number, each: number): readonly Aim[] {
   const chance = new Chance(seed);
   const rounds: Aim[] = [];
   for (let n = 0; n < each; n++)
     for (const step of chance.shuffle([...suspendSteps, ...resumeSteps])) {
-      const afterMs = chance.below(40);
+      const afterMs = [chance.below(40)];
       // Whoever wakes the guest comes in the absence; in the steps of a suspend two come at once.
       const isNeeded = step === 'phase.away' ? false : isOfResume(step) || n % 2 === 0;
       if (isNeeded) rounds.push({ step, afterMs });
     }
   return rounds;
+}
+
+/**
+ * The step of a suspend to aim at next where some last milliseconds and were missed: of those with fewer than `each` builds and fewer
+ * than `2 * each` rounds of this kind, the one with the fewest builds. Four builds, a millisecond apart.
+ */
+export function nextAim(
+  came: readonly Came[],
+  again: readonly Aim[],
+  each: number,
+): Aim | undefined {
+  const count = (step: string) => came.filter((one) => one.step === step).length;
+  const [step] = suspendSteps
+    .filter((name) => count(name) < each)
+    .filter((name) => again.filter((aim) => aim.step === name).length < 2 * each)
+    .sort((a, b) => count(a) - count(b));
+  return step === undefined ? undefined : { step, afterMs: [1, 2, 3] };
 }
 
 const isOfResume = (step: string): boolean => resumeSteps.some((each) => each === step);
@@ -39,7 +56,7 @@ export interface Builder {
   readonly relay: Relay;
 }
 
-/** Plays one; both builds. */
+/** Plays one; all its builds. */
 export async function playAim(
   { rig, log, host, relay }: Builder,
   { step, afterMs }: Aim,
@@ -51,8 +68,8 @@ export async function playAim(
   if (isResume && begun.away?.guest !== 'suspended') throw new Error('the guest is no file');
   const before = log.length;
   const from = performance.now();
-  const builds = ['first', 'second'].map((each) => host.build(`${name}-${each}`));
-  await fact('both builds are on their way', () => {
+  const builds = [0, ...afterMs].map((_, n) => host.build(`${name}-${n + 1}`));
+  await fact('all builds are on their way', () => {
     const over = builds.find(({ end }) => end !== undefined);
     if (over !== undefined) throw new Error(`it did not come to the door: ${over.said}`);
     return relay.waiting === builds.length;
@@ -62,8 +79,10 @@ export async function playAim(
   if (isResume) at.push(await relay.release());
   const line = await log.until(`the step ${step}`, (each) => begins(step, each), before);
   if (!isResume) at.push(await relay.release());
-  await pause(Math.max(0, Date.parse(line.time) + afterMs - Date.now()));
-  at.push(await relay.release());
+  for (const after of afterMs) {
+    await pause(Math.max(0, Date.parse(line.time) + after - Date.now()));
+    at.push(await relay.release());
+  }
   const ends = await Promise.all(builds.map(({ ended }) => ended));
   const tookMs = performance.now() - from;
   await trigger?.ended;

@@ -31,8 +31,8 @@ export function aims(seed: number, each: number): readonly Aim[] {
 }
 
 /**
- * The step of a suspend to aim at next where some last milliseconds and were missed: of those with fewer than `each` builds and fewer
- * than `2 * each` rounds of this kind, the one with the fewest builds. Four builds, a millisecond apart.
+ * The step of a suspend to aim at next, since some last only milliseconds and were missed: of those with fewer than `each` builds and
+ * fewer than `2 * each` rounds of this kind, the one with the fewest builds. Four builds, a millisecond apart.
  */
 export function nextAim(
   came: readonly Came[],

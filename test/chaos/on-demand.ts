@@ -87,8 +87,12 @@ async function playAims(
   for (const aim of aims(seed, arrivalsEach)) await play(aim);
   // One a step is for every run of the tests, which has no time for more.
   const again: Aim[] = [];
-  for (let aim; arrivalsEach > 1 && (aim = nextAim(all, again, arrivalsEach)); again.push(aim))
+  let aim = arrivalsEach > 1 ? nextAim(all, again, arrivalsEach) : undefined;
+  while (aim !== undefined) {
     await play(aim);
+    again.push(aim);
+    aim = nextAim(all, again, arrivalsEach);
+  }
   return all;
 }
 

@@ -26,6 +26,8 @@ export const qemuTalk: States = {
   'it has no port for the guest': () => noForward('Hub 0 (net0)'),
   'it cannot save the guest': () => notSaved('No space left on device'),
   'it cannot save the guest, and says nothing': () => notSaved(undefined),
+  'what writes the file cannot be started': () =>
+    notSaved('cat could not be started (no such file or directory)'),
   'it saves the guest too slowly': () => notSavedWithin(60_000),
   'the guest does not go on after that': () => notResumed(5_000),
   'the guest cannot be paused for that': () => notHalted('io-error'),

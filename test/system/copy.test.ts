@@ -4,7 +4,7 @@ import { closeSync, mkdtempSync, openSync, readFileSync, writeFileSync } from 'n
 import { connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { copyAll } from '../../src/system/process/copy.ts';
 import { removeTree } from '../remove-tree.ts';
 
@@ -80,4 +80,21 @@ test('a copy that is not wanted any more is ended', async () => {
   expect((await copyAll(from, to, cut.signal)).ended).toEqual({ kind: 'cancelled' });
   closeSync(from);
   closeSync(to);
+});
+
+test('a machine without cat says so', async () => {
+  const [given, client] = await connection();
+  client.on('error', () => undefined).resume();
+  const gone = once(client, 'close');
+  const to = openSync(join(dir, 'file'), 'wx');
+  vi.stubEnv('PATH', dir);
+  try {
+    expect(await copyAll(given, to, signal)).toMatchObject({
+      ended: { kind: 'not-started', reason: 'ENOENT' },
+    });
+  } finally {
+    vi.unstubAllEnvs();
+    closeSync(to);
+  }
+  await gone;
 });

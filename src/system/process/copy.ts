@@ -32,10 +32,16 @@ export async function copyAll(
 
 async function runCat(from: CopyEnd, to: CopyEnd, signal: AbortSignal): Promise<CommandResult> {
   // In a session of its own: a terminal's Ctrl-C is for whoever has this done.
-  const cat = spawn('cat', [], { stdio: [from, to, 'pipe'], detached: true });
+  const cat = spawn('cat', [], {
+    stdio: [from, to, 'pipe'],
+    detached: true,
+    env: { ...process.env, LC_ALL: 'C' },
+  });
   let words = '';
-  cat.stderr?.setEncoding('utf8').on('data', (more: string) => (words += more));
-  const silent = cat.stderr === null ? undefined : once(cat.stderr, 'close');
+  // It is not there, whatever its type says, where no descriptor was left for it.
+  const stderr = cat.stderr ?? undefined;
+  stderr?.setEncoding('utf8').on('data', (more: string) => (words += more));
+  const silent = stderr && once(stderr, 'close');
   const cut = () => cat.kill('SIGKILL');
   signal.addEventListener('abort', cut);
   try {

@@ -12,11 +12,13 @@ export const notSaved = (why: unknown): Failure => ({
   suspendFault: true,
 });
 
+/** The file took longer than `ms`. */
 export const notSavedWithin = (ms: number): Failure => ({
   ...notSaved(`it took longer than ${Math.round(ms / 1000)} s`),
   hint: advice`The disk of the state directory is too slow or too busy. To stop an unused guest instead: ${ours('configure', '--idle stop')}`,
 });
 
+/** A guest that was halted to be saved, and did not go on in `ms`. */
 export const notResumed = (ms: number): Failure =>
   halted(`QEMU did not resume it within ${Math.round(ms / 1000)} s.`);
 
@@ -30,6 +32,7 @@ export const halted = (why: string): Failure => ({
   suspendFault: true,
 });
 
+/** `state`: QEMU's own name for it, in place of `paused`. */
 export const notHalted = (state: unknown): Failure => ({
   kind: 'guest-not-halted',
   message: `Cannot pause the guest to suspend it: QEMU is in state ${quoted(state) ?? 'unknown'}.`,

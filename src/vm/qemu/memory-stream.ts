@@ -5,9 +5,9 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { Failed } from '../../system/failure.ts';
 import { discard } from '../../system/files/files.ts';
 import { refusal } from '../../system/files/reasons.ts';
-import { succeeded } from '../../system/process/child.ts';
+import { succeeded, type CommandResult } from '../../system/process/child.ts';
 import { copyAll } from '../../system/process/copy.ts';
-import { whyFailed } from '../../system/process/end-words.ts';
+import { endWords } from '../../system/process/end-words.ts';
 import { awaitUnix } from '../../system/socket/unix-socket.ts';
 import type { Clock } from '../../system/time/clock.ts';
 import { notFed, notSaved } from './memory-failures.ts';
@@ -47,11 +47,15 @@ export class MemoryStream {
     socket: string,
     { clock, signal }: { readonly clock: Clock; readonly signal: AbortSignal },
   ): Promise<void> {
-    const to = await awaitUnix(socket, clock, signal);
-    const from = openSync(path, 'r');
-    const ran = await copyAll(from, to, signal).finally(() => closeSync(from));
-    signal.throwIfAborted();
-    if (!succeeded(ran)) throw new Failed(notFed(whyFailed(ran)));
+    const from = openSaved(path);
+    try {
+      const to = await awaitUnix(socket, clock, signal);
+      const ran = await copyAll(from, to, signal);
+      signal.throwIfAborted();
+      if (!succeeded(ran)) throw new Failed(notFed(wordsOf(ran)));
+    } finally {
+      closeSync(from);
+    }
   }
 
   get uri(): string {
@@ -70,7 +74,18 @@ export class MemoryStream {
 async function take(from: Socket, path: string, signal: AbortSignal): Promise<void> {
   const to = openNew(from, path);
   const ran = await copyAll(from, to, signal).finally(() => closeSync(to));
-  if (!succeeded(ran)) throw new Failed(notSaved(whyFailed(ran)));
+  if (!succeeded(ran)) throw new Failed(notSaved(wordsOf(ran)));
+}
+
+const wordsOf = (ran: CommandResult): string =>
+  ran.stderr.trim() === '' ? `cat ${endWords(ran.ended)}` : ran.stderr.trim();
+
+function openSaved(path: string): number {
+  try {
+    return openSync(path, 'r');
+  } catch (error) {
+    throw new Failed(notFed(refusal(error)), { cause: error });
+  }
 }
 
 function openNew(from: Socket, path: string): number {

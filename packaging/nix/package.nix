@@ -12,6 +12,7 @@
   vfkit,
   util-linux,
   procps,
+  coreutils,
   registryFile ? ./registry,
 }:
 let
@@ -24,7 +25,7 @@ let
     xz
     gvproxy
   ]
-  ++ (if stdenv.hostPlatform.isDarwin then [ vfkit ] else [ util-linux procps ]);
+  ++ (if stdenv.hostPlatform.isDarwin then [ vfkit ] else [ util-linux procps coreutils ]);
 in
 buildNpmPackage {
   pname = package.name;

@@ -19,7 +19,7 @@ export function jobPrograms(
     each.program(config),
     ...networkPrograms(each, config),
   ]);
-  const names = new Set([...guests, 'ssh', 'ps', 'flock']);
+  const names = new Set([...guests, 'ssh', 'ps', 'flock', 'cat']);
   return [...names].flatMap((name) => tryProgram(name, path) ?? []);
 }
 

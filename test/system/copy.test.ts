@@ -25,6 +25,10 @@ async function connection(): Promise<readonly [Socket, Socket]> {
   return [given, client];
 }
 
+/** Not by once(), which an error would end. */
+const closeOf = (socket: Socket) =>
+  new Promise((done) => socket.on('error', () => undefined).once('close', done));
+
 const { signal } = new AbortController();
 const exited = { kind: 'exited', code: 0 };
 
@@ -52,10 +56,9 @@ test('all that comes on a socket goes to the file, and all of the file to a sock
 
 test('what keeps it from going on is in the result, and both ends are let go', async () => {
   const [given, client] = await connection();
-  client.on('error', () => undefined);
   const full = openSync('/dev/full', 'w');
   const copied = copyAll(given, full, signal);
-  const gone = once(client, 'close');
+  const gone = closeOf(client);
   client.write(randomBytes(100_000));
   const { ended, stderr } = await copied;
   expect(ended).toEqual({ kind: 'exited', code: 1 });
@@ -69,7 +72,7 @@ test('a copy that is not wanted any more is ended', async () => {
   const to = openSync(join(dir, 'file'), 'wx');
   const cut = new AbortController();
   const copied = copyAll(given, to, cut.signal);
-  const gone = once(client, 'close');
+  const gone = closeOf(client);
   client.resume();
   cut.abort();
   expect((await copied).ended).toEqual({ kind: 'cancelled' });
@@ -84,8 +87,8 @@ test('a copy that is not wanted any more is ended', async () => {
 
 test('a machine without cat says so', async () => {
   const [given, client] = await connection();
-  client.on('error', () => undefined).resume();
-  const gone = once(client, 'close');
+  client.resume();
+  const gone = closeOf(client);
   const to = openSync(join(dir, 'file'), 'wx');
   vi.stubEnv('PATH', dir);
   try {

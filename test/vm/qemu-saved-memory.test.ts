@@ -84,8 +84,9 @@ test('a guest goes to a file and comes from it, in the sandbox', async () => {
 
 test('a guest that cannot be saved, or is not to be, runs on', async () => {
   await using vm = await boot();
-  const nowhere = vm.memory.save('/proc/no/such/place', { signal, timeoutMs });
-  await expect(nowhere).rejects.toThrow(/no such file or directory/i);
+  // Longer than a test may take: it is not left to that.
+  const hours = { signal, timeoutMs: 3_600_000 };
+  await expect(vm.memory.save('/proc/no/such/place', hours)).rejects.toThrow();
   expect(await vm.state()).toBe('running');
   const wanted = AbortSignal.abort(new Error('it is wanted'));
   await expect(vm.memory.save(layout.memory, { signal: wanted, timeoutMs })).rejects.toThrow(

@@ -10,7 +10,7 @@ import { endOfChild, notStarted } from './session.ts';
 import { descriptorsLack } from './spawn-room.ts';
 
 /** A descriptor, which stays the caller's; or a socket that nothing was read from, which becomes cat's alone. */
-export type CopyEnd = number | Socket;
+type CopyEnd = number | Socket;
 
 /** Copies until `from` ends. Never rejects: every way to end is in the result, of which `stdout` is empty. */
 export async function copyAll(

@@ -30,6 +30,14 @@ test('a step that was missed is aimed at again, so often at most', () => {
   const again = Array.from({ length: 5 }, () => aim);
   expect(nextAim(few, again, 3)).toEqual(aim);
   expect(nextAim(few, [...again, aim], 3)).toBeUndefined();
+  // Nobody can come in this one.
+  expect(
+    nextAim(
+      enough.filter(({ step }) => step !== 'suspend-step.frozen'),
+      [],
+      3,
+    ),
+  ).toBeUndefined();
   // The one with the fewest comes first.
   const without = few.filter(({ step }) => step !== 'guest-saved');
   expect(nextAim([...without, ...cameIn(missed, 1)], [], 3)?.step).toBe('guest-saved');
